@@ -1,0 +1,143 @@
+"""Named checks of what a caller passes, and the three-part error they raise.
+
+Every message says which argument is wrong, what is expected, and what came.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+
+class UserError(ValueError):
+    """A mistake of the caller: the scripts print its message as one line and exit with status 2."""
+
+
+def argument_error(name: str, expected: str, received: Any) -> UserError:
+    """Builds the three-part error: the argument's name, what is expected, what came."""
+    shown = received if isinstance(received, str) else repr(received)
+    return UserError(f"Invalid value for argument `{name}`. Expected {expected}. Received: {name}={shown}")
+
+
+def parse_number(name: str, text: str | float) -> float:
+    """Reads a number that may be written as a fraction: `"8/255"`, `"0.3"`, `8`.
+
+    Raises:
+        UserError: if it is neither a number nor a fraction, or not finite.
+    """
+    expected = "a number or a fraction such as 8/255"
+    if isinstance(text, numbers.Real):
+        value = float(text)
+    else:
+        try:
+            numerator, _, denominator = str(text).partition("/")
+            value = float(numerator) / float(denominator) if denominator else float(numerator)
+        except (ValueError, ZeroDivisionError):
+            raise argument_error(name, expected, text) from None
+    if not math.isfinite(value):
+        raise argument_error(name, expected, text)
+    return value
+
+
+def format_number(value: float) -> str:
+    """Writes a radius as people do: `8/255` when it is a whole number of grey levels, else `%g`."""
+    levels = value * 255
+    if levels >= 0.5 and abs(levels - round(levels)) < 1e-4 and value < 1:
+        return str(Fraction(round(levels), 1)) + "/255"
+    return f"{value:g}"
+
+
+def check_number(
+    name: str,
+    value: float,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    integer: bool = False,
+) -> float:
+    """Returns `value` if it is a finite number within the bounds (`above` is exclusive).
+
+    Raises:
+        UserError: otherwise.
+    """
+    kind = "an integer" if integer else "a number"
+    bounds = [f"> {above:g}"] if above is not None else []
+    bounds += [f">= {minimum:g}"] if minimum is not None else []
+    bounds += [f"<= {maximum:g}"] if maximum is not None else []
+    is_number = isinstance(value, numbers.Integral if integer else numbers.Real) and not isinstance(value, bool)
+    if (
+        not is_number
+        or not math.isfinite(value)
+        or (above is not None and value <= above)
+        or (minimum is not None and value < minimum)
+        or (maximum is not None and value > maximum)
+    ):
+        raise argument_error(name, " ".join([kind, " and ".join(bounds)]).strip(), value)
+    return value
+
+
+def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
+    """Returns `value` if it is one of `choices`.
+
+    Raises:
+        UserError: otherwise, listing the choices.
+    """
+    choices = sorted(choices)
+    if value not in choices:
+        raise argument_error(name, "one of " + ", ".join(choices), value)
+    return value
+
+
+def check_images(name: str, images: Any) -> np.ndarray:
+    """Returns `images` as float32 (N, H, W, C) with finite values in [0, 1].
+
+    Raises:
+        UserError: for another rank, values outside [0, 1], or values that are not finite.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4:
+        raise argument_error(name, "images of shape (N, H, W, C)", f"an array of shape {images.shape}")
+    if images.dtype == np.uint8:
+        raise argument_error(name, "float images in [0, 1] (divide uint8 images by 255)", "dtype uint8")
+    images = images.astype(np.float32, copy=False)
+    if images.size and not (np.isfinite(images).all() and images.min() >= 0 and images.max() <= 1):
+        raise argument_error(
+            name, "finite pixel values in [0, 1]", f"values from {images.min():g} to {images.max():g}"
+        )
+    return images
+
+
+def check_labels(name: str, labels: Any, *, size: int | None = None, num_classes: int | None = None) -> np.ndarray:
+    """Returns `labels` as int32 (N,) with values in [0, num_classes).
+
+    Raises:
+        UserError: for another rank or length, values that are not integers, or values out of range.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or (size is not None and len(labels) != size):
+        expected = "integer labels of shape (N,)" if size is None else f"integer labels of shape ({size},)"
+        raise argument_error(name, expected, f"an array of shape {labels.shape}")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise argument_error(name, "integer labels", f"dtype {labels.dtype}")
+    if labels.size and (labels.min() < 0 or (num_classes is not None and labels.max() >= num_classes)):
+        top = "" if num_classes is None else f" and < {num_classes}"
+        raise argument_error(name, f"labels >= 0{top}", f"values from {labels.min()} to {labels.max()}")
+    return labels.astype(np.int32, copy=False)
+
+
+def check_logits(name: str, logits: Any, *, size: int) -> tuple[int, ...]:
+    """Returns the static shape of `logits` if it is (N, L) with N = `size` and L >= 2.
+
+    Raises:
+        UserError: otherwise.
+    """
+    shape = tuple(logits.shape)
+    if len(shape) != 2 or shape[0] not in (None, size) or (shape[1] or 0) < 2:
+        raise argument_error(name, f"logits of shape ({size}, L) with L >= 2", f"shape {shape}")
+    return shape
