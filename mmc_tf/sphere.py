@@ -23,8 +23,8 @@ def minimize_largest_inner_product(
         num_classes: L >= 2.
         feature_dim: d >= 2.
         seed: int, of the starting points.
-        num_starts: of which the best end counts. None: 20 for few classes, fewer for many (1 from L = 200 on),
-            where a start takes seconds and the ends differ little.
+        num_starts: of which the best end counts. None: 20 for few classes, down to 1 for L = 200
+            and more, where a start takes seconds and the ends differ little.
 
     Returns:
         Unit rows (L, d) float64.
@@ -58,7 +58,5 @@ def minimize_largest_inner_product(
             unit = normalize_rows(end.x.reshape(num_classes, feature_dim))
         value = np.max(unit @ unit.T - 2 * np.eye(num_classes))
         if value < best_value:
-            if num_starts is None:
-        num_starts = int(np.clip(40_000 // num_classes**2, 1, 20))
-    best, best_value = unit, value
+            best, best_value = unit, value
     return best
