@@ -1,0 +1,1 @@
+"""Flags of the three scripts: each file defines one group, `cli` parses, `resolve` fills in the rest."""

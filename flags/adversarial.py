@@ -1,0 +1,67 @@
+"""Flags of adversarial training: the attack that makes the training images."""
+
+from __future__ import annotations
+
+from absl import flags as absl_flags
+
+from flags.flag import definer
+from flags.names import ATTACK_SPELLINGS, NORMS
+from flags.parsers import Boolean, Integer, Name, Number
+
+ROOM = "Adversarial training"
+
+
+def define(flag_values: absl_flags.FlagValues) -> None:
+    """Enters the flags of `train_at.py` alone."""
+    define = definer(flag_values, ROOM)
+    define("method", Name(), "pgd", "The recipe: pgd trains on images that --attack_method made.")
+    define(
+        "attack_method",
+        Name(ATTACK_SPELLINGS),
+        "pgd",
+        "The inner attack: pgd, fgsm, mim or bim, or CleverHans' class names (MadryEtAl, ...).",
+    )
+    define("norm", Name(choices=NORMS), "linf", "Norm that bounds the perturbation.")
+    define(
+        "epsilon",
+        Number(above=0),
+        None,
+        "Largest perturbation, in pixels of [0, 1].",
+        default_text="8/255 for CIFAR, else 0.3 (linf); must be given for other norms",
+    )
+    define(
+        "step_size",
+        Number(above=0),
+        None,
+        "Length of a step, in pixels of [0, 1].",
+        default_text="2/255 for CIFAR in linf, else 2.5 epsilon / num_steps; epsilon for fgsm",
+    )
+    define(
+        "num_steps",
+        Integer(minimum=1),
+        None,
+        "Steps of the attack.",
+        default_text="10; 1 for fgsm",
+        aliases=("num_iter", "steps"),
+    )
+    define(
+        "adv_ratio",
+        Number(minimum=0, maximum=1),
+        1.0,
+        "Weight of the loss on adversarial images; the rest is on clean ones.",
+    )
+    define(
+        "targeted",
+        Boolean(),
+        False,
+        "Attack towards random classes instead of away from the true one.",
+        aliases=("use_target",),
+    )
+    define(
+        "objective",
+        Name(),
+        None,
+        "What the attack climbs: ce, margin, mmc, mmc_margin, ...",
+        default_text="the one that fits the head",
+    )
+    define("adaptive", Boolean(), True, "Fit the objective to the head; otherwise softmax cross-entropy.")

@@ -1,0 +1,84 @@
+"""Flags of the evaluation under attack."""
+
+from __future__ import annotations
+
+from absl import flags as absl_flags
+
+from flags.flag import define_alias, definer
+from flags.names import ATTACK_SPELLINGS, NORMS
+from flags.parsers import Boolean, Integer, ListOf, Name, Number, Parser
+
+ROOM = "Evaluation"
+DEFAULT_BATCH_SIZE = 100
+
+
+def define(flag_values: absl_flags.FlagValues) -> None:
+    """Enters the flags of `eval_attacks.py` alone; to be called after the common ones."""
+    flag_values.set_default("batch_size", DEFAULT_BATCH_SIZE)
+    define_alias(flag_values, "examples", alias_of="test_size")
+    define = definer(flag_values, ROOM)
+    define(
+        "checkpoint",
+        Parser(),
+        None,
+        "What is attacked: a run's folder or a .keras file.",
+        default_text="the newest finished run in --runs_dir",
+    )
+    define(
+        "attack",
+        ListOf(Name(ATTACK_SPELLINGS)),
+        ["pgd"],
+        "The attacks: fgsm, bim, pgd, mim, ..., or CleverHans' class names (MadryEtAl, ...).",
+    )
+    define("adaptive", Boolean(), True, "Fit the objective to the head; otherwise softmax cross-entropy.")
+    define(
+        "objective",
+        Name(),
+        None,
+        "What the attacks climb: ce, margin, dlr, slm, cw, mmc, mmc_margin.",
+        default_text="the one that fits head and attack",
+    )
+    define("norm", Name(choices=NORMS), "linf", "Norm that bounds the perturbation.")
+    define(
+        "epsilon",
+        ListOf(Number(above=0)),
+        None,
+        "Largest perturbations, in pixels of [0, 1].",
+        default_text="8/255 for CIFAR, else 0.3 (linf)",
+    )
+    define(
+        "step_size",
+        Number(above=0),
+        None,
+        "Length of a step, in pixels of [0, 1].",
+        default_text="the attack's",
+    )
+    define(
+        "num_steps",
+        ListOf(Integer(minimum=1)),
+        None,
+        "Steps of the attacks.",
+        default_text="the attack's",
+    )
+    define(
+        "num_restarts",
+        Integer(minimum=1),
+        None,
+        "Random starts of the attacks.",
+        default_text="the attack's",
+    )
+    define(
+        "targeted",
+        Boolean(),
+        False,
+        "Attack towards random classes instead of away from the true one.",
+    )
+    define(
+        "iterate",
+        Name(choices=("any", "last")),
+        "any",
+        "An attack succeeds if any iterate does, or only by its last one, the papers' protocol.",
+    )
+    define("output_dir", Parser(), None, "Folder of the results.", default_text="inside the run's folder")
+    define("resume", Boolean(), False, "Go on with an evaluation that was interrupted.")
+    define("overwrite", Boolean(), False, "Replace earlier results in the same folder.")
