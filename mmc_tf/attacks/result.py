@@ -1,0 +1,48 @@
+"""What an attack gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackResult:
+    """The adversarial images of a batch and the library's verdict on each.
+
+    Every field with a leading N is per example, in the order of the images given.
+
+    Attributes:
+        adversarial: (N, H, W, C) float32 in [0, 1]. For examples that were not broken, the attack's last
+            attempt; for examples whose clean image is misclassified already, the clean image, bit for bit.
+        success: (N,) bool. The attack's own criterion, judged in float32 by a fresh forward pass on
+            `adversarial`: the prediction is wrong (untargeted) or the target (targeted), and the image is
+            finite, within [0, 1] and within the radius (`mmc_tf.attacks.judging`).
+        misclassified: (N,) bool. The prediction on that same image is not the true label, and the image is
+            valid. Equals `success` for untargeted attacks. Robust accuracy is `1 - mean(misclassified)`, also
+            for targeted attacks, as in the papers.
+        distance: (N,) float32. Norm of `adversarial - images` in the attack's norm; 0 where nothing was
+            attacked.
+        queries: (N,) int32. Points at which the attack asked the model about this example (with or without a
+            gradient) until it was done with it. The final judging is not counted.
+        zero_gradient: (N,) bool. The gradient of the objective at the clean image is zero (its l1 norm is
+            below 1e-30), so that a gradient attack does not see where to go.
+        prediction: (N,) int32. The class predicted on `adversarial` by the judging pass.
+        clean_prediction: (N,) int32. The class predicted on the clean image.
+        targets: (N,) int32 of a targeted attack, None of an untargeted one.
+        forward_passes: images sent forward through the model in all, frozen ones and judging included.
+        backward_passes: images sent backward through the model in all.
+    """
+
+    adversarial: np.ndarray
+    success: np.ndarray
+    misclassified: np.ndarray
+    distance: np.ndarray
+    queries: np.ndarray
+    zero_gradient: np.ndarray
+    prediction: np.ndarray
+    clean_prediction: np.ndarray
+    targets: np.ndarray | None
+    forward_passes: int
+    backward_passes: int
