@@ -11,14 +11,15 @@ from flags.cli import Flags, run_script
 from flags.resolve import resolve_training
 from flags.scripts import TRAIN_STD
 from flags.startup import quiet_imports
+from mmc_tf.training.plan import make_plan
 
 
 def main(flags: Flags):
     """Trains by the flags."""
-    settings = resolve_training(flags)
+    plan = make_plan(resolve_training(flags), adversarial=False)
     with quiet_imports():
         from mmc_tf.training.entry import train_from_flags
-    return train_from_flags(settings, adversarial=False)
+    return train_from_flags(plan, adversarial=False)
 
 
 if __name__ == "__main__":

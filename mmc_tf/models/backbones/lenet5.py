@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import keras
+import lazy_loader
 
 from mmc_tf.checks import argument_error
 from mmc_tf.models.backbones.base import backbones
 from mmc_tf.models.backbones.options import BackboneOptions
 from mmc_tf.models.backbones.stack import Stack
+
+keras = lazy_loader.load("keras")  # so that a name can be checked without importing TensorFlow
 
 
 @backbones.register("lenet5", feature_dim=lambda: 64)

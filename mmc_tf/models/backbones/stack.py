@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-import keras
+import lazy_loader
 import numpy as np
 
 from mmc_tf.checks import argument_error
 from mmc_tf.models.backbones.options import BackboneOptions
+
+keras = lazy_loader.load("keras")  # so that a name can be checked without importing TensorFlow
 
 LEAKY_SLOPE = 0.1
 

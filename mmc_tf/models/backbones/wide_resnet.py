@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import keras
+import lazy_loader
 
 from mmc_tf.models.backbones.base import backbones, check_depth
 from mmc_tf.models.backbones.options import BackboneOptions
 from mmc_tf.models.backbones.stack import Stack
+
+keras = lazy_loader.load("keras")  # so that a name can be checked without importing TensorFlow
 
 
 @backbones.register("wrn-D-K", feature_dim=lambda depth, widen_factor: 64 * widen_factor, depth_rule=(6, 4))

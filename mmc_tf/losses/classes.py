@@ -1,0 +1,193 @@
+"""The losses as `keras.losses.Loss` classes, registered by the names of the command line.
+
+Each works in plain `compile` / `fit` on a model that ends in the fitting head of `mmc_tf.models.heads`, and names
+that head in `head`. Labels are integers (N,) or (N, 1), predictions the head's logits (N, L).
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from mmc_tf.checks import UserError, check_number
+from mmc_tf.losses import functions
+from mmc_tf.models.heads import CenterLossLogits, EMCLogits, HeadCall, LGMLogits, head_call
+from mmc_tf.registry import Registry
+
+LOSSES: Registry[type[HeadLoss]] = Registry("loss")
+
+
+class HeadLoss(keras.losses.Loss):
+    """A loss on the logits of a head: subclasses give one value per example."""
+
+    head = "dense"
+
+    def __init__(self, *, name=None, reduction="sum_over_batch_size", dtype=None):
+        super().__init__(name=name or type(self).__name__.lower(), reduction=reduction, dtype=dtype)
+
+    def per_example(self, labels, logits):
+        """The loss (N,) of labels (N,) and logits (N, L)."""
+        raise NotImplementedError
+
+    def call(self, y_true, y_pred):
+        """The loss (N,); Keras reduces it."""
+        return self.per_example(ops.reshape(ops.cast(y_true, "int32"), (-1,)), y_pred)
+
+    def _head_call(self, logits, head_class: type) -> HeadCall:
+        call = head_call(logits)
+        if call is None or not isinstance(call.head, head_class):
+            found = "another layer" if call is None else type(call.head).__name__
+            raise UserError(
+                f"The loss {type(self).__name__} reads the features behind the logits. Expected a model whose "
+                f"last layer is mmc_tf.models.heads.{head_class.__name__}. Received: {found}"
+            )
+        return call
+
+    def get_config(self):
+        """All arguments of the constructor."""
+        return {"name": self.name, "reduction": self.reduction, "dtype": self.dtype}
+
+
+@LOSSES.register("SCE")
+@keras.saving.register_keras_serializable("mmc_tf")
+class SCE(HeadLoss):
+    """Softmax cross-entropy, −log softmax(h)_y."""
+
+    def per_example(self, labels, logits):
+        """The loss (N,)."""
+        return functions.softmax_cross_entropy(labels, logits)
+
+
+@LOSSES.register("MMC")
+@keras.saving.register_keras_serializable("mmc_tf")
+class MMC(HeadLoss):
+    """Max-Mahalanobis center loss, ‖z − μ_y‖² = −h_y (Pang et al., ICLR 2020, Eq. 8, times two as in their code).
+
+    Example:
+        >>> head = MMCLogits(3, scale=2.0)
+        >>> loss = MMC()
+        >>> round(float(loss([0], head(np.array([[0.5, 0.25]], np.float32)))), 4)
+        2.3125
+    """
+
+    head = "mmc"
+
+    def per_example(self, labels, logits):
+        """The loss (N,)."""
+        return functions.mmc_loss(labels, logits)
+
+
+@LOSSES.register("HMMC")
+@keras.saving.register_keras_serializable("mmc_tf")
+class HMMC(MMC):
+    """The MMC loss with hierarchical centers (Appendix B.3)."""
+
+    head = "hmmc"
+
+
+@LOSSES.register("MMLDA")
+@keras.saving.register_keras_serializable("mmc_tf")
+class MMLDA(HeadLoss):
+    """Softmax cross-entropy on h_l = −‖z − μ_l‖², evaluated on 2 z·μ_l − ‖μ_l‖², its equal up to rounding."""
+
+    head = "mmlda"
+
+    def per_example(self, labels, logits):
+        """The loss (N,)."""
+        call = head_call(logits)
+        scores = logits if call is None else call.head.shifted_logits(call.features)
+        return functions.softmax_cross_entropy(labels, scores)
+
+
+@LOSSES.register("Center")
+@keras.saving.register_keras_serializable("mmc_tf")
+class CenterLoss(HeadLoss):
+    """SCE + λ·½‖z − c_y‖², whose centers move once per training batch (Wen et al., ECCV 2016).
+
+    Args:
+        weight: λ >= 0.
+        alpha: the step α of the centers, in [0, 1].
+    """
+
+    head = "center"
+
+    def __init__(self, *, weight: float = 0.003, alpha: float = 0.5, **kwargs):
+        super().__init__(**kwargs)
+        self.weight = check_number("weight", weight, minimum=0)
+        self.alpha = check_number("alpha", alpha, minimum=0, maximum=1)
+
+    def per_example(self, labels, logits):
+        """The loss (N,); moves the centers after a call of the model with `training=True`."""
+        call = self._head_call(logits, CenterLossLogits)
+        class_centers = ops.convert_to_tensor(call.head.class_centers)
+        pull = functions.center_loss(labels, call.features, class_centers)
+        if call.training:
+            moved = functions.updated_class_centers(labels, call.features, class_centers, alpha=self.alpha)
+            call.head.class_centers.assign(ops.stop_gradient(moved))
+        return functions.softmax_cross_entropy(labels, logits) + self.weight * pull
+
+    def get_config(self):
+        """All arguments of the constructor."""
+        return {**super().get_config(), "weight": self.weight, "alpha": self.alpha}
+
+
+@LOSSES.register("LGM")
+@keras.saving.register_keras_serializable("mmc_tf")
+class LGM(HeadLoss):
+    """Large-margin Gaussian mixture loss (Wan et al., CVPR 2018); see `functions.lgm_loss`.
+
+    Args:
+        margin: α >= 0, applied after a call of the model with `training=True` only.
+        weight: λ >= 0 of the likelihood term.
+    """
+
+    head = "lgm"
+
+    def __init__(self, *, margin: float = 0.3, weight: float = 0.1, **kwargs):
+        super().__init__(**kwargs)
+        self.margin = check_number("margin", margin, minimum=0)
+        self.weight = check_number("weight", weight, minimum=0)
+
+    def per_example(self, labels, logits):
+        """The loss (N,)."""
+        call = self._head_call(logits, LGMLogits)
+        margin = self.margin if call.training else 0.0
+        return functions.lgm_loss(
+            labels, logits, call.head.half_log_determinants(), margin=margin, weight=self.weight
+        )
+
+    def get_config(self):
+        """All arguments of the constructor."""
+        return {**super().get_config(), "margin": self.margin, "weight": self.weight}
+
+
+@LOSSES.register("EMC")
+@keras.saving.register_keras_serializable("mmc_tf")
+class EMC(HeadLoss):
+    """Elastic MMC: ‖z − μ_y‖² + ‖μ_y − μ*_y‖²/α, twice Eq. 21 as `MMC` is twice Eq. 8.
+
+    Args:
+        alpha: the prior variance α > 0; α → 0 gives the MMC loss.
+    """
+
+    head = "emc"
+
+    def __init__(self, *, alpha: float = 0.1, **kwargs):
+        super().__init__(**kwargs)
+        self.alpha = check_number("alpha", alpha, above=0)
+
+    def per_example(self, labels, logits):
+        """The loss (N,)."""
+        call = self._head_call(logits, EMCLogits)
+        head = call.head
+        return 2.0 * functions.emc_loss(
+            labels,
+            call.features,
+            ops.convert_to_tensor(head.centers),
+            ops.convert_to_tensor(head.prior_centers),
+            alpha=self.alpha,
+        )
+
+    def get_config(self):
+        """All arguments of the constructor."""
+        return {**super().get_config(), "alpha": self.alpha}

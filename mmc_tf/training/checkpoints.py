@@ -1,0 +1,83 @@
+"""Checkpoints: everything that a killed run needs to go on as if nothing had happened.
+
+One `.npz` a checkpoint holds every variable of the model (batch-norm statistics and dropout's random state
+among them) and of the optimizer, by their order, and the loop's own numbers as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import zipfile
+from typing import Any
+
+import keras
+import numpy as np
+
+from mmc_tf.checks import UserError
+from mmc_tf.files import replacing
+
+KEEP = 2
+
+
+def _named(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    variables = [("model", v) for v in model.variables] + [("optimizer", v) for v in optimizer.variables]
+    return {f"{owner}/{i:04d}": variable for i, (owner, variable) in enumerate(variables)}
+
+
+def path_of(folder: pathlib.Path, step: int) -> pathlib.Path:
+    """The file of the checkpoint after `step` steps."""
+    return folder / f"step-{step:08d}.npz"
+
+
+def save(folder: pathlib.Path, model, optimizer, *, step: int, state: dict[str, Any]) -> pathlib.Path:
+    """Writes a checkpoint, whole or not at all, and removes all but the newest two.
+
+    Args:
+        folder: the run's `checkpoints/`.
+        model: a built Keras model.
+        optimizer: its built optimizer.
+        step: steps done.
+        state: the loop's numbers, JSON-serializable.
+    """
+    arrays = {name: variable.numpy() for name, variable in _named(model, optimizer).items()}
+    path = path_of(folder, step)
+    with replacing(path) as temporary:
+        np.savez(temporary, state=np.array(json.dumps({**state, "step": step})), **arrays)
+    for old in sorted(folder.glob("step-*.npz"))[:-KEEP]:
+        old.unlink()
+    return path
+
+
+def newest(folder: pathlib.Path) -> pathlib.Path | None:
+    """The checkpoint with the most steps, or None."""
+    return max(folder.glob("step-*.npz"), default=None)
+
+
+def restore(path: pathlib.Path, model, optimizer) -> dict[str, Any]:
+    """Puts a checkpoint into the model and its optimizer.
+
+    Returns:
+        The loop's numbers, with `step`.
+
+    Raises:
+        UserError: if the file is not a checkpoint, or is one of another model or optimizer.
+    """
+    variables = _named(model, optimizer)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            state = json.loads(str(stored["state"]))
+            arrays = {name: stored[name] for name in stored.files if name != "state"}
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"Cannot read the checkpoint {path}. Expected a file written by training. Received: {error}")
+    expected = {name: tuple(variable.shape) for name, variable in variables.items()}
+    received = {name: array.shape for name, array in arrays.items()}
+    if expected != received:
+        odd = min(set(expected.items()) ^ set(received.items()))[0]
+        raise UserError(
+            f"The checkpoint {path} belongs to another model or optimizer. Expected {len(expected)} variables, "
+            f"with {odd} of shape {expected.get(odd)}. Received: {len(received)}, with {received.get(odd)}"
+        )
+    for name, array in arrays.items():
+        variables[name].assign(array)
+    return state

@@ -1,0 +1,101 @@
+"""One device, several GPUs, several machines: strategies, and batches cut for their replicas."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from mmc_tf.checks import UserError, argument_error, check_choice
+
+STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """The strategy of a name.
+
+    Args:
+        name: `"none"`: one device. `"mirrored"`: every GPU of this machine, or every logical CPU device where
+            there is no GPU. `"multi_worker"`: the machines of `TF_CONFIG`. `"auto"`: `multi_worker` where
+            `TF_CONFIG` names more than one worker, `mirrored` where there are several GPUs, else `none`.
+
+    Raises:
+        UserError: for another name, and for `multi_worker` without a cluster in `TF_CONFIG`.
+    """
+    check_choice("strategy", name, STRATEGIES)
+    if name == "auto":
+        name = _automatic()
+    if name == "multi_worker":
+        if _num_workers() < 1:
+            raise UserError(
+                "Invalid value for argument `strategy`. Expected the environment variable TF_CONFIG with "
+                '{"cluster": {"worker": [...]}, "task": {...}} for multi_worker. '
+                f"Received: TF_CONFIG={os.environ.get('TF_CONFIG')}"
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "mirrored":
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return tf.distribute.get_strategy()
+
+
+def _automatic() -> str:
+    if _num_workers() > 1:
+        return "multi_worker"
+    return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "none"
+
+
+def _num_workers() -> int:
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+    except json.JSONDecodeError as error:
+        raise argument_error("TF_CONFIG", "JSON", str(error)) from None
+    return len(cluster.get("worker", [])) + len(cluster.get("chief", []))
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the run's files: the first worker, or the only process there is."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    return resolver.task_type == "chief" or (
+        resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs
+    )
+
+
+def check_batch_size(strategy: tf.distribute.Strategy, batch_size: int) -> None:
+    """Refuses a global batch that the replicas cannot share evenly.
+
+    Raises:
+        UserError: if `batch_size` is not a multiple of the number of replicas.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise argument_error("batch_size", f"a multiple of the {replicas} replicas", batch_size)
+
+
+def distributed_batches(
+    strategy: tf.distribute.Strategy,
+    make_batches: Callable[[int, int], tf.data.Dataset],
+    *,
+    batch_size: int,
+) -> tf.distribute.DistributedDataset | tf.data.Dataset:
+    """Cuts global batches into contiguous equal parts, one a replica, in the order of the replicas.
+
+    Args:
+        strategy: any strategy.
+        make_batches: from (number of processes, index of this one) to a data set of this process's slices of
+            the global batches.
+        batch_size: of the global batch.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return make_batches(1, 0)
+
+    def of_this_process(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        slices = make_batches(context.num_input_pipelines, context.input_pipeline_id)
+        return slices.rebatch(batch_size // replicas, drop_remainder=True).prefetch(2)
+
+    return strategy.distribute_datasets_from_function(of_this_process)

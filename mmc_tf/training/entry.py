@@ -1,0 +1,191 @@
+"""From a plan to a finished run."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import mmc_tf
+from mmc_tf.attacks import make as make_attack
+from mmc_tf.checks import UserError
+from mmc_tf.files import replacing
+from mmc_tf.losses import LOSSES
+from mmc_tf.models import build_classifier
+from mmc_tf.training import checkpoints, runs
+from mmc_tf.training.distribution import check_batch_size, is_chief, make_strategy
+from mmc_tf.training.failures import TrainingFailure
+from mmc_tf.training.loop import TrainingLoop
+from mmc_tf.training.optimizers import make_optimizer
+from mmc_tf.training.plan import TrainingPlan
+from mmc_tf.training.recipes import METHODS, FixedEpsilonTraining, Recipe, StandardTraining
+
+
+def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
+    """Trains by a plan made from a script's flags, and says what came of it.
+
+    Args:
+        plan: see `mmc_tf.training.plan.make_plan`.
+        adversarial: whether the flags of adversarial training apply.
+
+    Returns:
+        What the script prints at the end.
+
+    Raises:
+        UserError: if training fails in a way that the user can mend.
+    """
+    flags = plan.flags
+    recipe = _adversarial_recipe(plan) if adversarial else StandardTraining()
+    strategy = make_strategy(flags["strategy"])
+    check_batch_size(strategy, plan.settings.batch_size)
+    if is_chief(strategy):
+        print(f"{plan.describe()}\nmethod      {recipe.description}\nreplicas    {strategy.num_replicas_in_sync}")
+    if flags["deterministic"]:
+        tf.config.experimental.enable_op_determinism()
+    if flags["dry_run"]:
+        _build(plan, strategy)
+        return "dry run: everything was checked and built, nothing was written"
+    callbacks = []
+    if flags["tensorboard"] and is_chief(strategy):
+        callbacks.append(keras.callbacks.TensorBoard(plan.folder.path / "tensorboard", write_graph=False))
+    try:
+        row = train(plan, recipe, strategy=strategy, callbacks=callbacks, resume=flags["resume"])
+    except TrainingFailure as failure:
+        raise UserError(f"Training of {plan.folder.path} stopped: {failure}") from None
+    name = plan.monitored[0]
+    return (
+        f"{plan.folder.path}: {name} accuracy {row['monitored_accuracy']:.2%} after {row['step']} steps, "
+        f"{row['seconds']:.0f} s\nattack it: python eval_attacks.py --checkpoint={plan.folder.path} --attack=pgd"
+    )
+
+
+def train(
+    plan: TrainingPlan,
+    recipe: Recipe,
+    *,
+    strategy: tf.distribute.Strategy | None = None,
+    callbacks: list[keras.callbacks.Callback] | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Trains a plan's model by a recipe and leaves a finished run.
+
+    Args:
+        plan: see `mmc_tf.training.plan.make_plan`.
+        recipe: how a batch becomes a loss.
+        strategy: any; None for one device.
+        callbacks: Keras callbacks.
+        resume: go on from the newest checkpoint of the run's folder, if there is one.
+        progress: whether a progress bar is drawn.
+
+    Returns:
+        The last row of the log.
+
+    Raises:
+        TrainingFailure: on divergence or collapse.
+        UserError: if the checkpoint belongs to another model.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    chief = is_chief(strategy)
+    newest = checkpoints.newest(plan.folder.checkpoints) if resume else None
+    config = plan.config() | {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "method": recipe.description,
+        "finished": False,
+    }
+    if chief:
+        if not resume:
+            runs.clear(plan.folder)
+        plan.folder.write_config(config)
+    model, loss = _build(plan, strategy)
+    name, monitored = plan.monitored
+    loop = TrainingLoop(
+        model=model,
+        loss=loss,
+        recipe=recipe,
+        train=plan.dataset.train,
+        monitored=monitored,
+        monitored_name=name,
+        settings=plan.settings,
+        strategy=strategy,
+        folder=plan.folder,
+        collapse_scale=plan.collapse_scale,
+        callbacks=callbacks or (),
+        progress=progress,
+    )
+    if newest is not None:
+        loop.restore(newest)
+    row = loop.run()
+    tested = loop.evaluate(plan.dataset.test)
+    if chief:
+        with replacing(plan.folder.final_model) as temporary:
+            model.save(temporary)
+        plan.folder.write_config(config | {"finished": True, "clean_accuracy": tested["accuracy"]})
+    return row
+
+
+def _build(plan: TrainingPlan, strategy: tf.distribute.Strategy):
+    """The compiled model and its loss, in the strategy's scope and precision."""
+    data = plan.dataset
+    loss = LOSSES.get(plan.loss)(**plan.loss_settings)
+    keras.utils.set_random_seed(plan.settings.seed)
+    keras.config.set_dtype_policy(plan.settings.precision)
+    try:
+        with strategy.scope():
+            model = build_classifier(
+                plan.model_name,
+                input_shape=data.image_shape,
+                num_classes=data.num_classes,
+                head=loss.head,
+                centers=plan.centers,
+                preprocessing=plan.preprocessing,
+                training_images=data.train.as_float(),
+                options=plan.options,
+            )
+            optimizer = make_optimizer(
+                plan.settings.optimizer,
+                learning_rate=plan.settings.learning_rate,
+                momentum=plan.settings.momentum,
+                nesterov=plan.settings.nesterov,
+                precision=plan.settings.precision,
+            )
+            optimizer.build(model.trainable_variables)
+            model.compile(optimizer=optimizer, loss=loss, metrics=["sparse_categorical_accuracy"])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    return model, loss
+
+
+def _adversarial_recipe(plan: TrainingPlan) -> Recipe:
+    flags = plan.flags
+    if METHODS.get(flags["method"]) is not FixedEpsilonTraining:
+        raise UserError(f"Invalid value for argument `method`. Expected pgd. Received: method={flags['method']}")
+    attack = make_attack(
+        flags["attack_method"],
+        epsilon=flags["epsilon"],
+        norm=flags["norm"],
+        step_size=flags["step_size"],
+        num_steps=flags["num_steps"],
+        targeted=flags["targeted"],
+        objective=flags["objective"],
+        adaptive=flags["adaptive"],
+        iterate="last",
+    )
+    return FixedEpsilonTraining(
+        attack, num_classes=plan.dataset.num_classes, adv_ratio=flags["adv_ratio"], seed=plan.settings.seed
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "mmc_tf": mmc_tf.__version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,65 @@
+"""The ways center training fails, recognized by the loop: divergence, and collapse to the origin."""
+
+from __future__ import annotations
+
+import math
+import pathlib
+
+
+class TrainingFailure(RuntimeError):
+    """Training cannot go on; the message names the step, the learning rate, and what to do."""
+
+
+def check_divergence(
+    loss: float, *, step: int, learning_rate: float, last_checkpoint: pathlib.Path | None
+) -> None:
+    """Stops when the loss is no longer finite.
+
+    Raises:
+        TrainingFailure: if `loss` is NaN or infinite.
+    """
+    if math.isfinite(loss):
+        return
+    kept = f"the last good checkpoint is {last_checkpoint}" if last_checkpoint else "no checkpoint was written yet"
+    raise TrainingFailure(
+        f"the loss became {loss} at step {step} with learning rate {learning_rate:g}; {kept}. "
+        "Remedy: --warmup_steps=200, --clip_norm=10, or a lower --lr"
+    )
+
+
+class CollapseDetector:
+    """Recognizes features that fall to the origin, where the MMC loss stays at C_MM² for good.
+
+    At the origin every center is C_MM away and the gradient of the features' scale vanishes. The detector fires when
+    the mean loss of an interval is within 2 % of C_MM² while the mean feature norm is below 5 % of C_MM, in
+    two intervals running.
+
+    Args:
+        scale: C_MM > 0, or None for heads without fixed centers, which never collapse this way.
+    """
+
+    def __init__(self, scale: float | None):
+        self.scale = scale
+        self._strikes = 0
+
+    def check(self, loss: float, feature_norm: float, *, step: int, learning_rate: float) -> None:
+        """Looks at one interval's means.
+
+        Args:
+            loss: mean of ‖z − μ_y‖², without the L2 penalty.
+            feature_norm: mean of ‖z‖.
+
+        Raises:
+            TrainingFailure: when the features have collapsed.
+        """
+        if self.scale is None:
+            return
+        stuck = abs(loss - self.scale**2) <= 0.02 * self.scale**2 and feature_norm < 0.05 * self.scale
+        self._strikes = self._strikes + 1 if stuck else 0
+        if self._strikes >= 2:
+            raise TrainingFailure(
+                f"the features collapsed to the origin by step {step}: the loss stays at {loss:.2f}, within 2 % "
+                f"of C_MM² = {self.scale**2:g}, and the mean feature norm is {feature_norm:.2g} "
+                f"(learning rate {learning_rate:g}). Remedy: train again with --lr=0.01 --warmup_steps=200 "
+                "--clip_norm=10, or with ResNet version 2"
+            )

@@ -1,0 +1,47 @@
+"""`log.csv`: one row an epoch, with the wall-clock time that the test error is plotted against (Figure 3a)."""
+
+from __future__ import annotations
+
+import csv
+import pathlib
+
+from mmc_tf.files import replacing
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "seconds",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "monitored",
+    "monitored_loss",
+    "monitored_accuracy",
+    "monitored_error",
+    "images_per_second",
+)
+
+
+def append(path: pathlib.Path, row: dict) -> None:
+    """Adds a row; the file is replaced whole, so a killed run leaves no half row."""
+    rows = [*read(path), row]
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read(path: pathlib.Path) -> list[dict[str, str]]:
+    """All rows as text; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def truncate(path: pathlib.Path, *, step: int) -> None:
+    """Removes the rows after `step`, which a resumed run will write again."""
+    kept = [row for row in read(path) if int(row["step"]) <= step]
+    path.unlink(missing_ok=True)
+    for row in kept:
+        append(path, row)

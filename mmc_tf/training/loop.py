@@ -1,0 +1,285 @@
+"""The training loop: one for one device, several GPUs, and several machines."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+from mmc_tf.data import Augmentation, Split, evaluation_batches, steps_per_epoch, training_batches
+from mmc_tf.losses import HeadLoss
+from mmc_tf.training import checkpoints, log
+from mmc_tf.training.distribution import check_batch_size, distributed_batches, is_chief
+from mmc_tf.training.failures import CollapseDetector, check_divergence
+from mmc_tf.training.recipes.base import Recipe
+from mmc_tf.training.runs import RunFolder
+from mmc_tf.training.schedules import make_schedule
+from mmc_tf.training.settings import LoopSettings
+from mmc_tf.training.steps import SUMS, make_eval_step, make_train_step
+
+# Steps between readings of the device's sums: reading waits for the device, so it is not done at every step.
+READ_EVERY = 20
+EVAL_BATCH_SIZE = 500
+
+
+class TrainingLoop:
+    """Trains a model by a recipe, writes log and checkpoints, and goes on where a killed run stopped.
+
+    All random draws depend on (seed, step, example), never on how often the run was interrupted: with
+    deterministic operations a resumed run ends with the same weights bit for bit.
+
+    Args:
+        model: made and compiled, with its optimizer, in the strategy's scope.
+        loss: the head's loss.
+        recipe: how a batch becomes a loss.
+        train: the training images.
+        monitored: the split whose accuracy is logged after every epoch; nothing is selected on it.
+        monitored_name: its name in the log.
+        settings: see `LoopSettings`.
+        strategy: any strategy.
+        folder: the run's folder, where log and checkpoints go; None writes nothing.
+        collapse_scale: C_MM where the collapse of the features is watched for, else None.
+        callbacks: Keras callbacks.
+        progress: whether a progress bar is drawn.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: keras.Model,
+        loss: HeadLoss,
+        recipe: Recipe,
+        train: Split,
+        monitored: Split,
+        monitored_name: str,
+        settings: LoopSettings,
+        strategy: tf.distribute.Strategy,
+        folder: RunFolder | None = None,
+        collapse_scale: float | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        progress: bool = True,
+    ):
+        check_batch_size(strategy, settings.batch_size)
+        self.model = model
+        self.train = train
+        self.monitored = monitored
+        self.monitored_name = monitored_name
+        self.settings = settings
+        self.strategy = strategy
+        self.folder = folder
+        self.optimizer = model.optimizer
+        self.steps_per_epoch = steps_per_epoch(len(train), settings.batch_size)
+        self.num_steps = settings.num_steps(self.steps_per_epoch)
+        self.progress = progress and is_chief(strategy)
+        self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=model)
+        self._collapse = CollapseDetector(collapse_scale)
+        self._rate = make_schedule(
+            settings.learning_policy,
+            learning_rate=settings.learning_rate,
+            steps_per_epoch=self.steps_per_epoch,
+            num_steps=self.num_steps,
+            warmup_steps=settings.warmup_steps,
+        )
+        self._train_step = make_train_step(
+            model=model,
+            loss=loss,
+            optimizer=self.optimizer,
+            recipe=recipe,
+            strategy=strategy,
+            batch_size=settings.batch_size,
+            clip_norm=settings.clip_norm,
+        )
+        self._eval_step = make_eval_step(model=model, loss=loss, strategy=strategy)
+        self._epoch_sums = dict.fromkeys(SUMS, 0.0)
+        self._seconds = 0.0
+        self.step = 0
+
+    def restore(self, checkpoint: pathlib.Path) -> None:
+        """Goes on from a checkpoint.
+
+        Raises:
+            UserError: if it belongs to another model.
+        """
+        state = checkpoints.restore(checkpoint, self.model, self.optimizer)
+        self.step = state["step"]
+        self._epoch_sums = state["epoch_sums"]
+        self._seconds = state["seconds"]
+        if self.folder is not None and is_chief(self.strategy):
+            log.truncate(self.folder.log_file, step=self.step)
+
+    def run(self, on_step: Callable[[int, float], None] | None = None) -> dict[str, Any]:
+        """Trains to the end.
+
+        Args:
+            on_step: called with (step, mean loss of the step) for every step, in batches of `READ_EVERY`.
+
+        Returns:
+            The last log row.
+
+        Raises:
+            TrainingFailure: on divergence or collapse, with the remedy.
+        """
+        row: dict[str, Any] = {}
+        self.callbacks.on_train_begin()
+        batches = iter(self._batches())
+        while self.step < self.num_steps and not self.model.stop_training:
+            row = self._run_epoch(batches, on_step)
+        self.callbacks.on_train_end(row)
+        return row
+
+    def evaluate(self, split: Split) -> dict[str, float]:
+        """Mean loss and accuracy over a split, every example counted once."""
+        batch_size = -(-min(EVAL_BATCH_SIZE, len(split)) // self._replicas) * self._replicas
+        batches = distributed_batches(
+            self.strategy,
+            lambda count, index: _slices(evaluation_batches(split, batch_size=batch_size), count, index),
+            batch_size=batch_size,
+        )
+        sums = dict.fromkeys(SUMS, 0.0)
+        for batch in batches:
+            for name, value in self._eval_step(batch).items():
+                sums[name] += float(value)
+        return _means(sums)
+
+    @property
+    def _replicas(self) -> int:
+        return self.strategy.num_replicas_in_sync
+
+    def _batches(self):
+        return distributed_batches(
+            self.strategy,
+            lambda count, index: training_batches(
+                self.train,
+                batch_size=self.settings.batch_size,
+                seed=self.settings.seed,
+                start_step=self.step,
+                num_steps=self.num_steps - self.step,
+                augmentation=Augmentation(flip=self.settings.flip, shift=self.settings.shift),
+                replica_slice=(count, index),
+            ),
+            batch_size=self.settings.batch_size,
+        )
+
+    def _run_epoch(self, batches, on_step) -> dict[str, Any]:
+        epoch = self.step // self.steps_per_epoch
+        end = min((epoch + 1) * self.steps_per_epoch, self.num_steps)
+        self.callbacks.on_epoch_begin(epoch)
+        started = time.monotonic()
+        first_step = self.step
+        pending: list[dict[str, tf.Tensor]] = []
+        total = -(-self.num_steps // self.steps_per_epoch)
+        with tqdm(
+            total=self.steps_per_epoch,
+            initial=self.step - epoch * self.steps_per_epoch,
+            desc=f"epoch {epoch + 1}/{total}",
+            unit="step",
+            disable=not self.progress,
+            mininterval=1.0,
+        ) as bar:
+            while self.step < end:
+                self.callbacks.on_train_batch_begin(self.step)
+                self.optimizer.learning_rate = self._rate(self.step)
+                pending.append(self._train_step(next(batches), tf.constant(self.step, tf.int64)))
+                self.step += 1
+                every = self.settings.checkpoint_every
+                save = bool(every) and self.step % every == 0 and self.step < end
+                if len(pending) == READ_EVERY or self.step == end or save:
+                    self._read(pending, on_step)
+                    pending = []
+                    self._report(bar, first_step, started)
+                if save:
+                    self._checkpoint(started)
+                self.callbacks.on_train_batch_end(self.step - 1, _means(self._epoch_sums))
+        return self._end_epoch(epoch, first_step, started)
+
+    def _read(self, pending: list[dict[str, tf.Tensor]], on_step) -> None:
+        interval = dict.fromkeys(SUMS, 0.0)
+        for offset, sums in enumerate(pending):
+            step = self.step - len(pending) + offset
+            values = {name: float(value) for name, value in sums.items()}
+            check_divergence(
+                values["loss"],
+                step=step,
+                learning_rate=self._rate(step),
+                last_checkpoint=checkpoints.newest(self.folder.checkpoints) if self.folder else None,
+            )
+            for name, value in values.items():
+                interval[name] += value
+                self._epoch_sums[name] += value
+            if on_step is not None:
+                on_step(step, values["loss"] / values["examples"])
+        means = _means(interval)
+        self._collapse.check(
+            means["loss"], means["feature_norm"], step=self.step, learning_rate=self._rate(self.step - 1)
+        )
+
+    def _report(self, bar: tqdm, first_step: int, started: float) -> None:
+        means = _means(self._epoch_sums)
+        rate = (self.step - first_step) * self.settings.batch_size / max(time.monotonic() - started, 1e-9)
+        bar.set_postfix_str(
+            f"loss {means['loss']:.4g}, accuracy {means['accuracy']:.2%}, {rate:.0f} images/s", refresh=False
+        )
+        bar.update(self.step - first_step - (bar.n - bar.initial))
+
+    def _end_epoch(self, epoch: int, first_step: int, started: float) -> dict[str, Any]:
+        trained = time.monotonic() - started
+        means = _means(self._epoch_sums)
+        monitored = self.evaluate(self.monitored)
+        row = {
+            "epoch": epoch + 1,
+            "step": self.step,
+            "seconds": round(self._seconds + time.monotonic() - started, 3),
+            "learning_rate": self._rate(self.step - 1),
+            "loss": means["loss"],
+            "accuracy": means["accuracy"],
+            "monitored": self.monitored_name,
+            "monitored_loss": monitored["loss"],
+            "monitored_accuracy": monitored["accuracy"],
+            "monitored_error": 1.0 - monitored["accuracy"],
+            "images_per_second": round((self.step - first_step) * self.settings.batch_size / trained, 1),
+        }
+        if self.progress:
+            tqdm.write(
+                f"epoch {row['epoch']}: loss {row['loss']:.4g}, training accuracy {row['accuracy']:.2%}, "
+                f"{self.monitored_name} accuracy {row['monitored_accuracy']:.2%}, "
+                f"{row['images_per_second']:.0f} images/s, {row['seconds']:.0f} s"
+            )
+        if self.folder is not None and is_chief(self.strategy):
+            log.append(self.folder.log_file, row)
+        self._epoch_sums = dict.fromkeys(SUMS, 0.0)
+        self._checkpoint(started)
+        self._seconds += time.monotonic() - started
+        self.callbacks.on_epoch_end(epoch, {name: value for name, value in row.items() if name != "monitored"})
+        return row
+
+    def _checkpoint(self, started: float) -> None:
+        if self.folder is None or not is_chief(self.strategy):
+            return
+        state = {"epoch_sums": self._epoch_sums, "seconds": self._seconds + time.monotonic() - started}
+        checkpoints.save(self.folder.checkpoints, self.model, self.optimizer, step=self.step, state=state)
+
+
+def _means(sums: dict[str, float]) -> dict[str, float]:
+    examples = max(sums["examples"], 1.0)
+    return {
+        "loss": sums["loss"] / examples,
+        "accuracy": sums["correct"] / examples,
+        "feature_norm": sums["feature_norm"] / examples,
+    }
+
+
+def _slices(batches: tf.data.Dataset, count: int, index: int) -> tf.data.Dataset:
+    """This process's contiguous part of every batch."""
+    if count == 1:
+        return batches
+
+    def own_part(batch):
+        size = tf.shape(batch["labels"])[0] // count
+        return {name: value[index * size : (index + 1) * size] for name, value in batch.items()}
+
+    return batches.map(own_part)

@@ -1,0 +1,257 @@
+"""What a training command will do, found out before anything slow or anything written.
+
+Nothing here needs TensorFlow: a mistake is answered in a second, not after the ten that its import may take.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from mmc_tf.centers import hierarchical_centers, make_centers
+from mmc_tf.checks import UserError, argument_error
+from mmc_tf.data import Dataset, Split, load
+from mmc_tf.models import BackboneOptions, resolve
+from mmc_tf.training import runs
+from mmc_tf.training.schedules import default_epochs
+from mmc_tf.training.settings import LoopSettings
+
+# Losses whose head has Max-Mahalanobis centers.
+CENTER_LOSSES = ("MMC", "HMMC", "MMLDA", "EMC")
+# Losses under which features that collapse to the origin stay there, at C_MM².
+COLLAPSING_LOSSES = ("MMC", "EMC")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """A checked training command.
+
+    Args:
+        flags: every flag's value by its canonical name, resolved.
+        dataset: loaded.
+        model_name: the backbone's full name, such as `resnet32v1`.
+        options: the backbone's switches.
+        preprocessing: what stands before the backbone; None: the backbone's own.
+        loss: a name of `mmc_tf.losses.LOSSES`.
+        loss_settings: arguments of its class.
+        centers: (L, d) float64 for losses with centers, else None.
+        settings: of the loop.
+        folder: the run's, not yet made.
+        command: the command line.
+    """
+
+    flags: dict[str, Any]
+    dataset: Dataset
+    model_name: str
+    options: BackboneOptions
+    preprocessing: str | None
+    loss: str
+    loss_settings: dict[str, Any]
+    centers: np.ndarray | None
+    settings: LoopSettings
+    folder: runs.RunFolder
+    command: str
+
+    @property
+    def monitored(self) -> tuple[str, Split]:
+        """Name and images of the split whose accuracy is logged after every epoch."""
+        if self.dataset.validation is not None:
+            return "validation", self.dataset.validation
+        return "test", self.dataset.test
+
+    @property
+    def collapse_scale(self) -> float | None:
+        """C_MM where collapse is watched for, else None."""
+        if self.loss not in COLLAPSING_LOSSES or self.centers is None:
+            return None
+        return float(np.linalg.norm(self.centers[0]))
+
+    def describe(self) -> str:
+        """The plan in a few lines, with what the defaults added."""
+        settings, data = self.settings, self.dataset
+        name, split = self.monitored
+        selected = "held out of training" if name == "validation" else "reported only: nothing is selected on it"
+        centers = "" if self.centers is None else f", {self.flags['centers']} centers of {self.centers.shape}"
+        decay = self.options.weight_decay
+        clip = f"gradient clipped at norm {settings.clip_norm:g}" if settings.clip_norm else "no gradient clipping"
+        warmup = f"warm-up over {settings.warmup_steps} steps" if settings.warmup_steps else "no warm-up"
+        return "\n".join(
+            [
+                f"run         {self.folder.path}",
+                f"data        {data.name}: {len(data.train)} training and {len(data.test)} test images, {data.source}",
+                f"monitored   {name}: {len(split)} images, {selected}",
+                f"model       {self.model_name}, loss {self.loss}{centers}",
+                f"recipe      {settings.optimizer}, lr {settings.learning_rate:g}, {settings.learning_policy}, "
+                f"{settings.epochs} epochs, batch {settings.batch_size}, {settings.precision}",
+                f"stability   {warmup}, {clip} (--warmup_steps=0 --clip_norm=0 is the papers' bare recipe)",
+                f"penalty     {decay:g} Σw² on convolution kernels (Keras' convention: the gradient is {2 * decay:g} w)",
+                f"augmentation flip {settings.flip}, shift {settings.shift:g}",
+            ]
+        )
+
+    def config(self) -> dict[str, Any]:
+        """What `config.json` holds besides versions."""
+        data = self.dataset
+        return {
+            "command": self.command,
+            "flags": self.flags,
+            "dataset": {
+                "name": data.name,
+                "num_classes": data.num_classes,
+                "image_shape": list(data.image_shape),
+                "class_names": list(data.class_names),
+                "train_size": len(data.train),
+                "test_size": len(data.test),
+                "source": data.source,
+            },
+            "model": {"name": self.model_name, "loss": self.loss, **dataclasses.asdict(self.options)},
+            "monitored": self.monitored[0],
+        }
+
+
+def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
+    """Checks a training command's flags against each other, the files and the disk.
+
+    Args:
+        flags: the resolved flags (`flags.resolve.resolve_training`) as attributes, with `command`.
+        adversarial: whether the run is named as adversarial training.
+
+    Raises:
+        UserError: for whatever would make the run impossible.
+    """
+    values = flags.as_dict()
+    backbone = resolve(flags.model, version=flags.version)
+    options = BackboneOptions(
+        use_bn=flags.use_bn,
+        use_leaky=flags.use_leaky,
+        use_dense=flags.use_dense,
+        feature_dim=flags.feature_dim,
+        weight_decay=flags.weight_decay,
+        dropout=flags.dropout,
+        seed=flags.seed,
+    )
+    name = flags.run_name or runs.unused_name(flags.runs_dir, _stem(flags, adversarial)) if not (
+        flags.resume or flags.overwrite
+    ) else flags.run_name or _stem(flags, adversarial)
+    _check_writable(pathlib.Path(flags.runs_dir), flags.dry_run)
+    folder = runs.open_run(
+        flags.runs_dir, name, {"flags": values}, resume=flags.resume, overwrite=flags.overwrite
+    )
+    dataset = load(
+        flags.dataset,
+        data_dir=flags.data_dir,
+        train_size=flags.train_size,
+        test_size=flags.test_size,
+        validation_size=flags.validation_size,
+    )
+    feature_dim = flags.feature_dim or backbone.feature_dim
+    centers = _centers(flags, dataset, feature_dim) if flags.loss in CENTER_LOSSES else None
+    if flags.batch_size > len(dataset.train):
+        raise argument_error(
+            "batch_size", f"at most {len(dataset.train)}, the number of training images", flags.batch_size
+        )
+    epochs = flags.epochs or default_epochs(
+        flags.learning_policy, steps_per_epoch=len(dataset.train) // flags.batch_size
+    )
+    settings = LoopSettings(
+        epochs=epochs,
+        batch_size=flags.batch_size,
+        optimizer=flags.optimizer,
+        learning_rate=flags.lr,
+        momentum=flags.momentum,
+        nesterov=flags.nesterov,
+        learning_policy=flags.learning_policy,
+        warmup_steps=flags.warmup_steps,
+        clip_norm=flags.clip_norm,
+        precision=flags.precision,
+        seed=flags.seed,
+        max_steps=flags.max_steps,
+        checkpoint_every=flags.checkpoint_every,
+        flip=flags.flip,
+        shift=flags.shift,
+    )
+    return TrainingPlan(
+        flags=values,
+        dataset=dataset,
+        model_name=backbone.name,
+        options=options,
+        preprocessing="zca" if flags.zca_whitening else None,
+        loss=flags.loss,
+        loss_settings=_loss_settings(flags),
+        centers=centers,
+        settings=settings,
+        folder=folder,
+        command=flags.command,
+    )
+
+
+def _stem(flags: Any, adversarial: bool) -> str:
+    method = f"{flags.method}-" if adversarial else ""
+    return f"{method}{flags.loss}-{flags.model}-{flags.dataset}".lower()
+
+
+def _centers(flags: Any, dataset: Dataset, feature_dim: int) -> np.ndarray:
+    if flags.hierarchy and flags.centers != "hierarchical":
+        raise argument_error("hierarchy", "--centers=hierarchical with it", f"--centers={flags.centers}")
+    if flags.hierarchy:
+        return _centers_of_tree(flags, dataset.num_classes, feature_dim)
+    return make_centers(
+        flags.centers,
+        dataset.num_classes,
+        feature_dim,
+        scale=flags.scale,
+        seed=flags.center_seed,
+        superclasses=dataset.superclasses,
+        sub_scale=flags.sub_scale,
+    )
+
+
+def _centers_of_tree(flags: Any, num_classes: int, feature_dim: int) -> np.ndarray:
+    try:
+        tree = json.loads(pathlib.Path(flags.hierarchy).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise argument_error("hierarchy", "a readable JSON file with a tree of class indices", str(error)) from None
+    depth = _depth(tree)
+    ratio = (flags.sub_scale or flags.scale / 10) / flags.scale
+    scales = tuple(flags.scale * ratio**level for level in range(depth))
+    centers = hierarchical_centers(tree, feature_dim, scales=scales)
+    if len(centers) != num_classes:
+        raise argument_error("hierarchy", f"a tree with {num_classes} classes", f"{len(centers)} in {flags.hierarchy}")
+    return centers
+
+
+def _depth(tree: Any) -> int:
+    children = tree.values() if isinstance(tree, dict) else tree
+    return 1 + max(_depth(child) for child in children) if isinstance(tree, dict | list) and children else 0
+
+
+def _loss_settings(flags: Any) -> dict[str, Any]:
+    chosen = {
+        "Center": {"weight": flags.center_weight, "alpha": flags.center_alpha},
+        "LGM": {"margin": flags.lgm_margin, "weight": flags.lgm_weight},
+        "EMC": {"alpha": flags.emc_alpha},
+    }.get(flags.loss, {})
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _check_writable(folder: pathlib.Path, dry_run: bool) -> None:
+    """Asks before hours of training whether their result can be written."""
+    existing = folder.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise UserError(
+            f"Invalid value for argument `runs_dir`. Expected a folder that can be written to. Received: {folder}"
+        )
+    if not dry_run:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        try:
+            probe.write_bytes(b"\0" * 2**20)
+        finally:
+            probe.unlink(missing_ok=True)

@@ -1,0 +1,55 @@
+"""Adversarial training on the images of a fixed-ε attack (Madry et al., ICLR 2018; Pang et al., ICLR 2020)."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from mmc_tf.attacks import Attack, random_targets
+from mmc_tf.checks import check_number
+from mmc_tf.training.recipes.base import METHODS, Recipe
+
+# Steps are mixed into the seed above it, so that two steps never share a draw.
+_STEPS_PER_SEED = 2**31
+
+
+@METHODS.register("pgd")
+class FixedEpsilonTraining(Recipe):
+    """Minimizes (1 − r)·L(x, y) + r·L(x', y), with x' crafted on the current weights in inference mode.
+
+    The attack is the one that evaluation uses. The loss of the MMC head is applied to x' alone at r = 1, which
+    bounds logit pairing from above (Appendix B.2).
+
+    Args:
+        attack: FGSM, BIM, PGD or MIM, with `iterate="last"`. A targeted attack aims at a wrong class drawn
+            anew at every step; the original scripts draw among all classes, the true one included.
+        adv_ratio: r in [0, 1].
+        seed: of starts and targets.
+        num_classes: L, for the targets.
+    """
+
+    def __init__(self, attack: Attack, *, num_classes: int, adv_ratio: float = 1.0, seed: int = 0):
+        self.attack = attack
+        self.num_classes = num_classes
+        self.adv_ratio = check_number("adv_ratio", adv_ratio, minimum=0, maximum=1)
+        self.seed = seed
+        self.description = f"adversarial training, {attack.settings()}, adv_ratio {adv_ratio:g}"
+
+    def forward(self, model, loss, batch, step):
+        """The mixed loss; accuracy is counted on x' where r > 0."""
+        images, labels = batch["images"], batch["labels"]
+        if not self.adv_ratio:
+            clean_logits = model(images, training=True)
+            return loss.per_example(labels, clean_logits), clean_logits
+        logits = model(self._adversarial(model, images, labels, batch["indices"], step), training=True)
+        total = self.adv_ratio * loss.per_example(labels, logits)
+        if self.adv_ratio < 1:
+            clean_logits = model(images, training=True)
+            total += (1.0 - self.adv_ratio) * loss.per_example(labels, clean_logits)
+        return total, logits
+
+    def _adversarial(self, model, images, labels, indices, step) -> tf.Tensor:
+        seed = tf.constant(self.seed * _STEPS_PER_SEED, tf.int64) + tf.cast(step, tf.int64)
+        targets = None
+        if self.attack.targeted:
+            targets = random_targets(labels, self.num_classes, indices=indices, seed=seed)
+        return self.attack.perturb(model, images, labels, targets, indices=indices, seed=seed)

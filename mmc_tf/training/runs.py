@@ -1,0 +1,166 @@
+"""A run is a folder: `config.json`, `log.csv`, `checkpoints/`, `final.keras`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import shutil
+from typing import Any
+
+import lazy_loader
+
+from mmc_tf import files
+from mmc_tf.checks import UserError, argument_error
+
+keras = lazy_loader.load("keras")  # so that folders can be checked without importing TensorFlow
+
+FINAL = "final.keras"
+CONFIG = "config.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Args:
+        path: the folder, `runs/<name>`.
+    """
+
+    path: pathlib.Path
+
+    @property
+    def config_file(self) -> pathlib.Path:
+        """Every flag and version."""
+        return self.path / CONFIG
+
+    @property
+    def log_file(self) -> pathlib.Path:
+        """One row an epoch."""
+        return self.path / "log.csv"
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """The checkpoints' folder."""
+        return self.path / "checkpoints"
+
+    @property
+    def final_model(self) -> pathlib.Path:
+        """The trained model; its presence says that the run is finished."""
+        return self.path / FINAL
+
+    def read_config(self) -> dict[str, Any]:
+        """The configuration.
+
+        Raises:
+            UserError: if there is none, or it cannot be read.
+        """
+        try:
+            return json.loads(self.config_file.read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise UserError(
+                f"{self.path} is not a run's folder. Expected a readable {CONFIG} in it. Received: {error}"
+            ) from None
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Writes the configuration, whole or not at all."""
+        files.write_json(self.config_file, config)
+
+
+# What may change when a run is resumed: everything else would make it another run.
+_FREE_ON_RESUME = {"resume", "overwrite", "dry_run", "verbose", "runs_dir", "run_name", "strategy", "tensorboard"}
+
+
+def open_run(
+    runs_dir: str | pathlib.Path, name: str, config: dict[str, Any], *, resume: bool, overwrite: bool
+) -> RunFolder:
+    """The folder of a run about to be trained, checked but not yet touched.
+
+    Args:
+        runs_dir: the folder of all runs.
+        name: of this run.
+        config: the configuration to be; `config["flags"]` must agree with that of a resumed run.
+        resume: go on with a folder that exists.
+        overwrite: replace a folder that exists.
+
+    Raises:
+        UserError: if the folder exists and neither is asked for, if both are, or if a resumed run differs.
+    """
+    if resume and overwrite:
+        raise argument_error("resume", "one of --resume and --overwrite", "both")
+    folder = RunFolder(pathlib.Path(runs_dir) / name)
+    if not folder.path.exists() or overwrite:
+        return folder
+    if not resume:
+        raise argument_error("run_name", "a run that does not exist yet, or --resume or --overwrite", str(folder.path))
+    stored = folder.read_config()["flags"]
+    for flag, value in json.loads(json.dumps(config["flags"], default=str)).items():
+        if flag not in _FREE_ON_RESUME and flag in stored and stored[flag] != value:
+            raise argument_error(flag, f"{stored[flag]}, as the run {folder.path} that is resumed has it", value)
+    return folder
+
+
+def clear(folder: RunFolder) -> None:
+    """Removes a run's folder, before it is trained anew."""
+    shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def unused_name(runs_dir: str | pathlib.Path, stem: str) -> str:
+    """`stem`, or `stem-2`, `stem-3`, … where that folder exists."""
+    runs_dir = pathlib.Path(runs_dir)
+    number = 1
+    name = stem
+    while (runs_dir / name).exists():
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
+def find_newest(runs_dir: str | pathlib.Path) -> pathlib.Path:
+    """The finished run whose `final.keras` is newest.
+
+    Raises:
+        UserError: if there is no finished run.
+    """
+    runs_dir = pathlib.Path(runs_dir)
+    finished = [model.parent for model in runs_dir.glob(f"*/{FINAL}")]
+    if not finished:
+        raise argument_error(
+            "checkpoint",
+            f"a finished run in {runs_dir}/ (train one: python train_std.py --dataset=digits --loss=MMC)",
+            f"no {runs_dir}/*/{FINAL}",
+        )
+    return max(finished, key=lambda path: (path / FINAL).stat().st_mtime)
+
+
+def load_run(path: str | pathlib.Path) -> tuple[keras.Model, dict[str, Any]]:
+    """The model and configuration of a finished run, or of a `.keras` file on its own (configuration `{}`).
+
+    Args:
+        path: a run's folder, or a `.keras` file.
+
+    Raises:
+        UserError: if it is neither, the run is not finished, or the model cannot be read.
+    """
+    import mmc_tf.losses  # noqa: F401  registers what a saved model names
+
+    path = pathlib.Path(path)
+    if path.is_dir():
+        folder = RunFolder(path)
+        config = folder.read_config()
+        if not folder.final_model.exists():
+            raise argument_error("checkpoint", f"a finished run (go on with it: --resume --run_name={path.name})", path)
+        return _load_model(folder.final_model), config
+    if path.is_file():
+        sibling = RunFolder(path.parent)
+        config = sibling.read_config() if path.name == FINAL and sibling.config_file.exists() else {}
+        return _load_model(path), config
+    raise argument_error("checkpoint", "a run's folder or a .keras file", str(path))
+
+
+def _load_model(path: pathlib.Path) -> keras.Model:
+    try:
+        return keras.saving.load_model(path)
+    except Exception as error:  # Keras raises ValueError, KeyError, OSError, BadZipFile and more for a broken file.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"Cannot read the model {path}. Expected a saved Keras model. Received: {reason}") from error

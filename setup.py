@@ -1,0 +1,26 @@
+"""Packaging of mmc-tf."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="mmc-tf",
+    version="0.1.0",
+    description="Max-Mahalanobis-center training and honest adversarial evaluation for TensorFlow and Keras 3",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["mmc_tf", "mmc_tf.*", "flags", "flags.*"]),
+    py_modules=["train_std", "train_at", "eval_attacks"],
+    install_requires=[
+        "absl-py>=2",
+        "cleverhans==4.0.0",
+        "keras>=3.15",
+        "lazy_loader>=0.4",
+        "matplotlib>=3.9",
+        "numpy>=2",
+        "scikit-learn>=1.5",
+        "scipy>=1.13",
+        "tensorflow>=2.21",
+        "tqdm>=4.66",
+    ],
+    extras_require={"dev": ["pytest>=8", "ruff>=0.9"]},
+)
