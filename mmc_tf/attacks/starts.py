@@ -147,11 +147,26 @@ def random_targets(
             "targeted", "a model with two classes or more, one of them to aim at", f"{num_classes}"
         )
     least = 0 if include_true else 1
-    offsets = per_example(
-        lambda key: tf.random.stateless_uniform((), key, least, num_classes, dtype=tf.int32, alg="philox"),
+    offsets = _draw_integers(
+        tf.cast(indices, tf.int64), tf.cast(seed, tf.int64), tf.constant(least), tf.constant(num_classes)
+    )
+    return tf.math.floormod(tf.cast(labels, tf.int32) + offsets, num_classes)
+
+
+# Compiled once for all sizes, since targets are also drawn outside of graphs, where `map_fn` is slow.
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([None], tf.int64),
+        tf.TensorSpec([], tf.int64),
+        tf.TensorSpec([], tf.int32),
+        tf.TensorSpec([], tf.int32),
+    ]
+)
+def _draw_integers(indices: tf.Tensor, seed: tf.Tensor, least: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
+    return per_example(
+        lambda key: tf.random.stateless_uniform((), key, least, end, dtype=tf.int32, alg="philox"),
         indices,
         seed=seed,
         stream=TARGET_STREAM,
         signature=tf.int32,
     )
-    return tf.math.floormod(tf.cast(labels, tf.int32) + offsets, num_classes)

@@ -1,0 +1,89 @@
+"""Steps and projections against worked numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mmc_tf.attacks.judging import is_valid, radius_limit
+from mmc_tf.attacks.projections import measure, project_ball
+from mmc_tf.attacks.steps import dense_step, move, rescale, steepest_step
+from mmc_tf.checks import UserError
+
+
+@pytest.mark.parametrize(
+    ("norm", "expected"),
+    [
+        ("linf", [0.25, -0.25, 0.2, 0.05]),
+        ("l2", [0.216, -0.12, 0.048, 0.012]),
+        ("l1", [0.1363636, -0.0757576, 0.030303, 0.0075758]),
+    ],
+)
+def test_projection(norm, expected):
+    delta = tf.constant([[0.9, -0.5, 0.2, 0.05]])
+    size = float(np.linalg.norm([0.9, -0.5, 0.2, 0.05]))
+    if norm == "l2":
+        expected = np.array([0.9, -0.5, 0.2, 0.05]) * 0.25 / size
+    np.testing.assert_allclose(
+        project_ball(delta, norm=norm, epsilon=tf.constant(0.25))[0], expected, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_projection_keeps_what_is_inside(norm):
+    delta = tf.constant([[0.02, -0.01, 0.0, 0.005]])
+    np.testing.assert_array_equal(project_ball(delta, norm=norm, epsilon=tf.constant(0.05)), delta)
+
+
+def test_measure():
+    delta = np.array([[0.3, -0.4, 0.0]])
+    assert [measure(delta, norm=n)[0] for n in ("linf", "l2", "l1")] == pytest.approx([0.4, 0.5, 0.7])
+    with pytest.raises(UserError, match="l1, l2, linf"):
+        measure(delta, norm="l3")
+
+
+@pytest.mark.parametrize("scale", [1e-37, 1e-20, 1e-7, 1.0, 1e30])
+def test_unit_steps_whatever_the_size_of_the_gradient(scale):
+    gradient = tf.constant([[3.0, -4.0, 0.0]]) * scale
+    step = steepest_step(gradient, norm="l2", size=tf.constant(1.0))
+    np.testing.assert_allclose(step, [[0.6, -0.8, 0.0]], rtol=1e-6)
+    np.testing.assert_allclose(steepest_step(gradient, norm="l1", size=tf.constant(1.0)), [[0.0, -1.0, 0.0]])
+    np.testing.assert_allclose(
+        dense_step(gradient, norm="l1", size=tf.constant(1.0)), [[3 / 7, -4 / 7, 0.0]], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_no_step_along_a_zero_gradient(norm):
+    zero = tf.zeros((1, 3))
+    for rule in (steepest_step, dense_step):
+        np.testing.assert_array_equal(rule(zero, norm=norm, size=tf.constant(1.0)), zero)
+    np.testing.assert_array_equal(rescale(zero), zero)
+
+
+def test_order_of_ball_and_box():
+    clean, step = tf.constant([[0.9, 0.5]]), tf.constant([[0.3, 0.4]])
+    settings = {"clean": clean, "norm": "l2", "epsilon": tf.constant(0.25)}
+    # Ball first: (.3, .4) shrinks to (.15, .2), then the box cuts .05 away.
+    np.testing.assert_allclose(move(clean, step, **settings), [[1.0, 0.7]], atol=1e-6)
+    # Box first: (.1, .4) has length .412 and shrinks by .25/.412.
+    factor = 0.25 / np.hypot(0.1, 0.4)
+    expected = [[0.9 + 0.1 * factor, 0.5 + 0.4 * factor]]
+    np.testing.assert_allclose(move(clean, step, box_first=True, **settings), expected, atol=1e-6)
+
+
+def test_slack_of_the_radius():
+    assert radius_limit(8 / 255, norm="linf") == 8 / 255 + 1e-7
+    assert radius_limit(2.0, norm="l2") == 2 * (1 + 1e-6) + 1e-6
+
+
+def test_invalid_images_are_recognised():
+    images = np.full((6, 2, 2, 1), 0.5, np.float32)
+    images[1, 0, 0, 0], images[2, 0, 0, 0], images[3, 0, 0, 0] = 1.0000001, -1e-9, np.nan
+    distance = np.array([0.1, 0.1, 0.1, np.nan, 0.2, 0.1])
+    logits = np.zeros((6, 3))
+    logits[5, 2] = np.inf
+    verdict = is_valid(images, distance, logits, norm="linf", epsilon=0.1)
+    np.testing.assert_array_equal(verdict, [True, False, False, False, False, False])
+    assert is_valid(images, distance, logits, norm="linf", epsilon=None)[4]
