@@ -114,7 +114,7 @@ def resolve(name: str, *, version: int | None = None) -> Backbone:
     if version not in (None, 1, 2):
         raise argument_error("version", "1 or 2", version)
     full = name
-    if found := re.fullmatch(r"resnet(\d{1,4})(?:v([12]))?", name):
+    if found := re.fullmatch(r"resnet([0-9]{1,4})(?:v([12]))?", name):
         depth, written = int(found[1]), found[2]
         if written and version is not None and int(written) != version:
             raise argument_error("version", f"{written} for model {name}", version)
