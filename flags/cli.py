@@ -22,7 +22,7 @@ from flags.startup import prepare_environment
 from mmc_tf.checks import UserError
 
 Definition = Callable[[absl_flags.FlagValues], None]
-USER_ERROR, INTERRUPTED = 2, 130
+USER_ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 _HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 
 
@@ -40,10 +40,6 @@ class Flags(SimpleNamespace):
     def as_dict(self) -> dict[str, Any]:
         """The flags alone, for `config.json`."""
         return {name: value for name, value in vars(self).items() if name not in ("given", "command")}
-
-    def replace(self, **changes: Any) -> Flags:
-        """A copy with other values."""
-        return type(self)(**{**vars(self), **changes})
 
 
 def define_all(definitions: Iterable[Definition]) -> absl_flags.FlagValues:
@@ -89,11 +85,8 @@ def parse(
     }
     values, given = {}, set()
     for flag in own_flags(flag_values):
-        said = [
-            (f"--{other.name}", other.value)
-            for other in (flag, *aliases_of(flag_values, flag.name))
-            if other.present
-        ]
+        spellings = (flag, *aliases_of(flag_values, flag.name))
+        said = [(f"--{spelling.name}", spelling.value) for spelling in spellings if spelling.present]
         if flag.name in named:
             shown, owner, word = named[flag.name]
             said.insert(0, (shown, owner._parse(word)))
@@ -120,8 +113,8 @@ def run_script(
         summary: what `--help` says first.
 
     Returns:
-        The exit status: 0, 2 for a mistake or a file that cannot be read or written, 130 when interrupted.
-        Any other exception is a bug of ours and keeps its traceback.
+        The exit status: 0, 2 for a mistake or a file that cannot be read or written, 130 when interrupted,
+        141 when nobody reads the output any more. Any other exception is a bug and keeps its traceback.
     """
     argv = list(sys.argv if argv is None else argv)
     definitions = tuple(definitions)
@@ -136,11 +129,9 @@ def run_script(
         return 0
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return PIPE_CLOSED
     except (KeyboardInterrupt, Exception) as error:
-        if not isinstance(error, UserError | OSError | KeyboardInterrupt) and not _is_tensorflow_file_error(
-            error
-        ):
+        if not isinstance(error, UserError | OSError | KeyboardInterrupt) and not _is_file_error(error):
             raise
         if {"--verbose", "-verbose"} & set(argv[1:]):
             traceback.print_exception(error)
@@ -178,14 +169,12 @@ def _with_owner(error: Exception) -> str:
 
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
-        files = " and ".join(
-            repr(os.fspath(name)) for name in (error.filename, error.filename2) if name is not None
-        )
-        return f"{error.strerror}: {files}" if files else error.strerror
+        files = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        return ": ".join([error.strerror, *files])
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _is_tensorflow_file_error(error: Exception) -> bool:
+def _is_file_error(error: Exception) -> bool:
     """TensorFlow's own writers report a full disk or a closed folder by classes that are no OSError."""
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is None or not isinstance(error, tensorflow.errors.OpError):

@@ -44,7 +44,7 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         ListOf(Number(above=0)),
         None,
         "Largest perturbations, in pixels of [0, 1].",
-        default_text="8/255 for CIFAR, else 0.3 (linf)",
+        default_text="8/255 for CIFAR, else 0.3 (linf); must be given for other norms",
     )
     define(
         "step_size",

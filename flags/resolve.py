@@ -50,7 +50,7 @@ def _fill(values: dict[str, Any], **defaults: Any) -> None:
 
 def _contradiction(name: str, *said: str) -> UserError:
     return UserError(
-        f"Invalid value for argument `{name}`. Expected one meaning. Received: {' and '.join(said)}"
+        f"Invalid value for argument `{name}`. Expected flags that agree. Received: {' and '.join(said)}"
     )
 
 
@@ -142,9 +142,7 @@ def _inner_attack(values: dict[str, Any]) -> dict[str, Any]:
         epsilon = 8 / 255 if cifar else 0.3
     if values["attack_method"] == "fgsm":
         if num_steps not in (None, 1):
-            raise _contradiction(
-                "num_steps", "--attack_method=fgsm, which takes one step", f"--num_steps={num_steps}"
-            )
+            raise _contradiction("num_steps", "--attack_method=fgsm (one step)", f"--num_steps={num_steps}")
         return {"epsilon": epsilon, "num_steps": 1, "step_size": step_size or epsilon}
     num_steps = num_steps or 10
     default_step = 2 / 255 if cifar and linf else 2.5 * epsilon / num_steps
