@@ -126,7 +126,11 @@ def _features_and_centers(values: dict[str, Any], *, use_random: bool | None) ->
     if loss == "HMMC" and (use_random or centers in ("simplex", "random", "spread")):
         raise _contradiction("centers", "--loss=HMMC", f"--centers={centers or 'random'}")
     if centers is None:
-        defaults = {"random": use_random, "hierarchical": loss == "HMMC", "spread": values["is_2d_demo"]}
+        defaults = {
+            "random": use_random,
+            "hierarchical": loss == "HMMC" or values["hierarchy"],
+            "spread": values["is_2d_demo"],
+        }
         centers = next((kind for kind, wanted in defaults.items() if wanted), "simplex")
     return {"feature_dim": feature_dim, "centers": centers}
 

@@ -33,6 +33,7 @@ def resolved(*words):
         (["--use_MMLDA=False", "-lp=MMC-C"], "SCE", "simplex"),
         (["--loss=hmmc", "--dataset=cifar100"], "HMMC", "hierarchical"),
         (["--loss=HMMC", "--centers=tree.npy"], "HMMC", "tree.npy"),
+        (["--hierarchy=tree.json"], "MMC", "hierarchical"),
         (["--is_2d_demo", "--centers=means.mat"], "MMC", "means.mat"),
     ],
 )
