@@ -91,7 +91,7 @@ def _define_loss(define: Define) -> None:
         Centers(),
         None,
         "Where the centers lie.",
-        default_text="simplex; hierarchical for HMMC and --hierarchy, spread for --is_2d_demo, random for --use_random",
+        default_text="simplex; hierarchical for HMMC and --hierarchy, spread for --is_2d_demo",
     )
     define(
         "sub_scale",
