@@ -11,11 +11,12 @@ from flags.cli import Flags, run_script
 from flags.resolve import resolve_training
 from flags.scripts import TRAIN_STD
 from flags.startup import quiet_imports
-from mmc_tf.training.plan import make_plan
 
 
 def main(flags: Flags):
     """Trains by the flags."""
+    from mmc_tf.training.plan import make_plan
+
     plan = make_plan(resolve_training(flags), adversarial=False)
     with quiet_imports():
         from mmc_tf.training.entry import train_from_flags
