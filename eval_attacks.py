@@ -1,0 +1,24 @@
+"""Attacks a trained classifier and says how much of its accuracy survives.
+
+python eval_attacks.py --attack=pgd --adaptive
+python eval_attacks.py --checkpoint=runs/NAME --attack=fgsm,bim,pgd,mim --epsilon=8/255,16/255 --num_steps=50
+"""
+
+import sys
+
+from flags.cli import Flags, run_script
+from flags.scripts import EVAL_ATTACKS
+from flags.startup import quiet_imports
+
+
+def main(flags: Flags):
+    """Attacks by the flags."""
+    with quiet_imports():
+        from mmc_tf.evaluation.entry import evaluate_from_flags
+    return evaluate_from_flags(flags)
+
+
+if __name__ == "__main__":
+    sys.exit(
+        run_script(EVAL_ATTACKS.definitions, main, positionals=EVAL_ATTACKS.positionals, summary=__doc__)
+    )

@@ -1,0 +1,72 @@
+"""What identifies a model and a set of examples: a resumed evaluation must meet the same ones."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import mmc_tf
+from mmc_tf.attacks.base import Attack
+from mmc_tf.attacks.oracle import Model
+from mmc_tf.data import Split
+from mmc_tf.evaluation.records import attack_parameters
+
+SCHEMA_VERSION = 1
+
+Attacks = Sequence[tuple[str, Attack]]
+
+
+def _hash_arrays(arrays) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        array = np.ascontiguousarray(array)
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def fingerprint_model(model: Any) -> str | None:
+    """SHA-256 of a Keras model's weights in order; None for a callable of unknown weights."""
+    if not isinstance(model, keras.Model):
+        return None
+    return _hash_arrays(model.get_weights())
+
+
+def fingerprint_split(split: Split) -> str:
+    """SHA-256 of a split's images and labels."""
+    return _hash_arrays([np.asarray(split.images), np.asarray(split.labels)])
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    return {
+        "mmc_tf": mmc_tf.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+    }
+
+
+def describe_plan(model: Model, split: Split, attacks: Attacks, *, seed: int) -> dict[str, Any]:
+    """What is evaluated, as plain data: two evaluations of equal plans have equal verdicts.
+
+    The batch size is not part of it: verdicts do not depend on it, and a run that ended for want of memory
+    may go on with a smaller one.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "seed": seed,
+        "model": {"weights_sha256": fingerprint_model(model)},
+        "examples": {"count": len(split), "sha256": fingerprint_split(split)},
+        "attacks": [
+            {"label": label, "attack": attack.name, "parameters": attack_parameters(attack)}
+            for label, attack in attacks
+        ],
+    }

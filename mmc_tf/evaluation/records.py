@@ -1,0 +1,169 @@
+"""From verdicts per example to the record of an attack, and to the worst case over attacks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmc_tf.evaluation.statistics import summarize_distances, wilson_interval
+
+PER_EXAMPLE = ("attacked", "success", "misclassified", "distance", "queries", "zero_gradient", "target")
+_NO_TARGET = -1
+
+
+@dataclasses.dataclass
+class Verdicts:
+    """What one attack did to every example of a split; each array is (N,).
+
+    Examples that are misclassified without an attack are not attacked: `misclassified`, distance 0.
+
+    Attributes:
+        attacked: bool; correctly classified, so the attack was run.
+        misclassified: bool; the prediction is wrong, with or without the attack.
+        success: bool; the attack reached its own goal (the target, for a targeted attack).
+        distance: float32; of the adversarial example, in the attack's norm.
+        queries: int32; points at which the attack asked the model about the example.
+        zero_gradient: bool; the objective's input gradient is exactly zero at the clean image.
+        target: int32; the target class, −1 where there is none.
+    """
+
+    attacked: np.ndarray
+    misclassified: np.ndarray
+    success: np.ndarray
+    distance: np.ndarray
+    queries: np.ndarray
+    zero_gradient: np.ndarray
+    target: np.ndarray
+    forward_passes: int = 0
+    backward_passes: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def before_attack(cls, correct: np.ndarray) -> Verdicts:
+        """The verdicts when nothing has been attacked yet, from the clean predictions' correctness (N,)."""
+        size = len(correct)
+        return cls(
+            attacked=np.zeros(size, bool),
+            misclassified=~correct,
+            success=np.zeros(size, bool),
+            distance=np.zeros(size, np.float32),
+            queries=np.zeros(size, np.int32),
+            zero_gradient=np.zeros(size, bool),
+            target=np.full(size, _NO_TARGET, np.int32),
+        )
+
+    def enter(self, batch: Mapping[str, np.ndarray]) -> None:
+        """Enters one batch as the store keeps it: `indices` (B,), the arrays (B,), and the scalar totals."""
+        indices = batch["indices"]
+        self.attacked[indices] = True
+        for name in PER_EXAMPLE[1:]:
+            getattr(self, name)[indices] = batch[name]
+        self.forward_passes += int(batch["forward_passes"])
+        self.backward_passes += int(batch["backward_passes"])
+        self.seconds += float(batch["seconds"])
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON has it: NumPy becomes numbers and lists, what is not data its `str`."""
+    if isinstance(value, np.generic | np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def attack_parameters(attack: Any) -> dict[str, Any]:
+    """Every parameter of an attack, its defaults resolved, as plain data."""
+    return plain({name: value for name, value in attack.settings().items() if name != "attack"})
+
+
+def is_adaptive(objective: str, head: Any) -> bool:
+    """Whether an objective sees what the model's head does: softmax cross-entropy is blind on MMC heads."""
+    return objective != "ce" or getattr(head, "adaptive_objective", "ce") == "ce"
+
+
+def share(count: int, total: int) -> dict[str, Any]:
+    """A count among `total` with its share and 95 % Wilson interval."""
+    return {"count": count, "share": count / total, "interval": list(wilson_interval(count, total))}
+
+
+def make_record(label: str, attack: Any, verdicts: Verdicts, *, head: Any = None) -> dict[str, Any]:
+    """One attack's record of `results.json`.
+
+    Robust accuracy is over all examples; for a targeted attack too an example is robust while it is
+    classified as its label (the papers' "targeted accuracy"), and the share of attacked ones that reached
+    the target is reported beside it. Distances are of the examples that the attack broke.
+    """
+    size = len(verdicts.misclassified)
+    attacked = int(verdicts.attacked.sum())
+    robust = int((~verdicts.misclassified).sum())
+    broken = verdicts.attacked & verdicts.misclassified
+    parameters = attack_parameters(attack)
+    objective = attack.choose_objective(head)
+    reached = share(int(verdicts.success.sum()), attacked) if attack.targeted and attacked else None
+    return {
+        "label": label,
+        "attack": attack.name,
+        "norm": attack.norm,
+        "epsilon": float(attack.epsilon),
+        "step_size": parameters.get("step_size"),
+        "num_steps": parameters.get("num_steps", 1),
+        "num_restarts": parameters.get("num_restarts", 1),
+        "targeted": attack.targeted,
+        "objective": objective,
+        "adaptive": is_adaptive(objective, head),
+        "parameters": parameters,
+        "examples": size,
+        "attacked": attacked,
+        "broken": int(broken.sum()),
+        "robust": robust,
+        "robust_accuracy": robust / size,
+        "interval": list(wilson_interval(robust, size)),
+        "targeted_success": reached,
+        "distance": summarize_distances(verdicts.distance[broken]),
+        "forward_passes": verdicts.forward_passes,
+        "backward_passes": verdicts.backward_passes,
+        "queries": int(verdicts.queries.sum(dtype=np.int64)),
+        "seconds": verdicts.seconds,
+        "zero_gradient_rate": float(verdicts.zero_gradient[verdicts.attacked].mean()) if attacked else 0.0,
+    }
+
+
+def worst_case(records: Sequence[Mapping[str, Any]], misclassified: np.ndarray) -> dict[str, Any]:
+    """Accuracy that survives every attack, and the attack that comes closest to it alone.
+
+    Args:
+        records: of the attacks, at least one.
+        misclassified: bool (A, N), one row per attack.
+    """
+    size = misclassified.shape[1]
+    robust = int((~misclassified.any(axis=0)).sum())
+    strongest = min(records, key=lambda record: record["robust"])
+    return {
+        "attacks": [record["label"] for record in records],
+        "strongest": strongest["label"],
+        "robust": robust,
+        "robust_accuracy": robust / size,
+        "interval": list(wilson_interval(robust, size)),
+    }
+
+
+def worst_cases(records: Sequence[Mapping[str, Any]], verdicts: Sequence[Verdicts]) -> dict[str, Any]:
+    """The worst case over all attacks (`overall`) and over those of each ball (`by_epsilon`)."""
+    misclassified = np.stack([verdict.misclassified for verdict in verdicts])
+    balls: dict[tuple[str, float], list[int]] = {}
+    for number, record in enumerate(records):
+        balls.setdefault((record["norm"], record["epsilon"]), []).append(number)
+    return {
+        "overall": worst_case(records, misclassified),
+        "by_epsilon": [
+            {"norm": norm, "epsilon": epsilon}
+            | worst_case([records[number] for number in numbers], misclassified[numbers])
+            for (norm, epsilon), numbers in balls.items()
+        ],
+    }

@@ -1,0 +1,225 @@
+"""Runs attacks over a split, batch by batch, so that a killed run goes on where it stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mmc_tf.attacks.base import Attack
+from mmc_tf.attacks.compiling import forward
+from mmc_tf.attacks.oracle import Model, predict
+from mmc_tf.checks import check_number
+from mmc_tf.data import Split
+from mmc_tf.evaluation import diagnostics, records, store
+from mmc_tf.evaluation.fingerprints import SCHEMA_VERSION, Attacks, describe_plan, versions
+from mmc_tf.evaluation.plan import check_attacks, find_head
+from mmc_tf.evaluation.progress import NoProgress
+from mmc_tf.evaluation.statistics import wilson_interval
+
+
+def _full_batches(indices: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Indices in batches of one size, the last padded by repetition, each with the number that counts."""
+    for start in range(0, len(indices), batch_size):
+        batch = indices[start : start + batch_size]
+        yield np.resize(batch, batch_size), len(batch)
+
+
+def _gather(split: Split, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Images float32 (B, H, W, C) in [0, 1] and labels int32 (B,) at `indices`."""
+    part = dataclasses.replace(split, images=split.images[indices], labels=split.labels[indices])
+    return part.as_float(), np.asarray(part.labels, np.int32)
+
+
+def _predict_clean(
+    model: Model, split: Split, folder: store.EvaluationFolder, batch_size: int, progress: NoProgress
+) -> np.ndarray:
+    """Clean predictions (N,); an interrupted run's own ones are kept, for they decided whom it attacked."""
+    kept = folder.batches("clean")
+    if kept:
+        return kept[0]["predictions"]
+    progress.start("clean", len(split))
+    predictions = []
+    for indices, count in _full_batches(np.arange(len(split)), batch_size):
+        images = tf.constant(_gather(split, indices)[0])
+        predictions.append(predict(forward(model, images)(images)).numpy()[:count])
+        progress.advance(count)
+    progress.finish()
+    folder.append("clean", {"predictions": np.concatenate(predictions)})
+    return np.concatenate(predictions)
+
+
+def _attack_batch(
+    attack: Attack, model: Model, split: Split, indices: np.ndarray, count: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Attacks one batch and keeps the verdicts on its first `count` examples."""
+    images, labels = _gather(split, indices)
+    started = time.perf_counter()
+    result = attack(model, images, labels, indices=indices, seed=seed)
+    seconds = time.perf_counter() - started
+    per_example = {
+        "indices": indices,
+        "success": result.success,
+        "misclassified": result.misclassified,
+        "distance": result.distance,
+        "queries": result.queries,
+        "zero_gradient": result.zero_gradient,
+        "target": np.full(len(indices), -1, np.int32) if result.targets is None else result.targets,
+    }
+    return {name: np.asarray(values)[:count] for name, values in per_example.items()} | {
+        "forward_passes": np.int64(result.forward_passes),
+        "backward_passes": np.int64(result.backward_passes),
+        "seconds": np.float64(seconds),
+    }
+
+
+def _attack_all(
+    model: Model,
+    split: Split,
+    attack: Attack,
+    folder: store.EvaluationFolder,
+    *,
+    stage: str,
+    label: str,
+    correct: np.ndarray,
+    seed: int,
+    batch_size: int,
+    progress: NoProgress,
+) -> records.Verdicts:
+    """Attacks the correctly classified examples that no batch on disk holds yet."""
+    verdicts = records.Verdicts.before_attack(correct)
+    for batch in folder.batches(stage):
+        verdicts.enter(batch)
+    progress.start(label, int(correct.sum()), int(verdicts.attacked.sum()))
+    for indices, count in _full_batches(np.flatnonzero(correct & ~verdicts.attacked), batch_size):
+        batch = _attack_batch(attack, model, split, indices, count, seed)
+        folder.append(stage, batch)
+        verdicts.enter(batch)
+        progress.advance(count)
+    progress.finish()
+    return verdicts
+
+
+def evaluate(
+    model: Model,
+    split: Split,
+    attacks: Attacks,
+    *,
+    output_dir: str | Path,
+    seed: int = 0,
+    batch_size: int = 100,
+    model_info: Mapping[str, Any] | None = None,
+    dataset_info: Mapping[str, Any] | None = None,
+    command: str = "",
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: NoProgress | None = None,
+) -> dict[str, Any]:
+    """Attacks the correctly classified examples of a split and writes the evaluation's folder.
+
+    Robust accuracy is over all examples; those that are misclassified without an attack count as broken and
+    are not attacked. Every batch is on disk before the next begins: after a kill, the same call with
+    `resume=True` attacks nothing twice and ends with the same figures.
+
+    Args:
+        model: a classifier, images float32 (N, H, W, C) in [0, 1] to logits (N, L).
+        split: images and labels.
+        attacks: (label, attack) pairs with labels that differ.
+        output_dir: folder for `results.json` and `examples.npz`; new or empty unless `resume` or `overwrite`.
+        seed: with an example's index in `split`, decides all of its random draws.
+        batch_size: examples attacked at once; verdicts do not depend on it.
+        model_info: what to say of the model: `name`, `loss`, `clean_accuracy` (as recorded in training), …
+        dataset_info: what to say of the data: `name`, `source`, …
+        command: the command line, for the record.
+        resume: go on with the evaluation in `output_dir`.
+        overwrite: replace the evaluation in `output_dir`.
+        progress: told of every batch.
+
+    Returns:
+        The content of `results.json`.
+
+    Raises:
+        UserError: for bad arguments, an `output_dir` in use, or one that holds an evaluation of something
+        else. OSError: if the folder cannot be written.
+
+    Example:
+        >>> from mmc_tf.attacks import make
+        >>> attacks = [("pgd", make("pgd", epsilon=8 / 255))]
+        >>> results = evaluate(model, split, attacks, output_dir="results/pgd")
+        >>> results["worst_case"]["overall"]["robust_accuracy"]
+        0.12
+    """
+    check_number("batch_size", batch_size, minimum=1, integer=True)
+    check_number("examples", len(split), minimum=1, integer=True)
+    image = _gather(split, np.arange(1))[0][0]
+    check_attacks(model, image, attacks)
+    plan = describe_plan(model, split, attacks, seed=seed)
+    folder = store.EvaluationFolder.open(output_dir, plan, resume=resume, overwrite=overwrite)
+    finished = folder.results()
+    if finished is not None:
+        return finished
+    progress = progress or NoProgress()
+    batch_size = min(batch_size, len(split))
+    clean = _predict_clean(model, split, folder, batch_size, progress)
+    correct = clean == np.asarray(split.labels)
+    all_verdicts = [
+        _attack_all(
+            model,
+            split,
+            attack,
+            folder,
+            stage=f"attack-{number}",
+            label=label,
+            correct=correct,
+            seed=seed,
+            batch_size=batch_size,
+            progress=progress,
+        )
+        for number, (label, attack) in enumerate(attacks)
+    ]
+    head = find_head(model, image)
+    attack_records = [
+        records.make_record(label, attack, verdicts, head=head)
+        for (label, attack), verdicts in zip(attacks, all_verdicts, strict=True)
+    ]
+    clean_accuracy = int(correct.sum()) / len(split)
+    findings = diagnostics.find_all(
+        attack_records,
+        clean_accuracy=clean_accuracy,
+        recorded_accuracy=(model_info or {}).get("clean_accuracy"),
+        examples=len(split),
+    )
+    results = {
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "seed": seed,
+        "batch_size": batch_size,
+        "model": records.plain(dict(model_info or {})) | plan["model"],
+        "dataset": records.plain(dict(dataset_info or {})) | {"sha256": plan["examples"]["sha256"]},
+        "examples": len(split),
+        "clean_accuracy": clean_accuracy,
+        "clean_interval": list(wilson_interval(int(correct.sum()), len(split))),
+        "attacks": attack_records,
+        "worst_case": records.worst_cases(attack_records, all_verdicts),
+        "warnings": [finding.as_dict() for finding in findings],
+        "seconds": sum(verdicts.seconds for verdicts in all_verdicts),
+    }
+    per_attack = {
+        name: np.stack([getattr(verdicts, name) for verdicts in all_verdicts]) for name in records.PER_EXAMPLE
+    }
+    per_example = {
+        "index": np.arange(len(split), dtype=np.int64),
+        "label": np.asarray(split.labels, np.int32),
+        "clean_prediction": clean,
+        "attack": np.array([label for label, _ in attacks]),
+    }
+    folder.finish(results, per_example | per_attack)
+    return results

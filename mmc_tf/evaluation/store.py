@@ -1,0 +1,165 @@
+"""The folder of one evaluation: what was planned, each batch as it is done, and the results.
+
+    plan.json       what is evaluated (model, examples, seed, attacks): a resumed evaluation must match it
+    progress/       one small file per finished batch; gone once the evaluation is finished
+    results.json    the figures
+    examples.npz    the verdicts per example
+
+Every file is written under a temporary name in its folder and renamed, so that a run killed at any moment
+leaves whole files only.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmc_tf.checks import UserError, argument_error
+from mmc_tf.files import replacing, write_json
+
+PLAN, RESULTS, EXAMPLES, PROGRESS = "plan.json", "results.json", "examples.npz", "progress"
+_OURS = (RESULTS, EXAMPLES, PLAN, PROGRESS)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON file.
+
+    Raises:
+        UserError: if it is missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"Expected a readable JSON file. Received: {path} ({error})") from None
+
+
+def differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """What differs between two JSON values, one line each: `seed: 0 there, 1 here`."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = [*old, *(key for key in new if key not in old)]
+        return [
+            line
+            for key in keys
+            for line in differences(old.get(key), new.get(key), f"{where}.{key}" if where else str(key))
+        ]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        return [line for i, (a, b) in pairs for line in differences(a, b, f"{where}[{i}]")]
+    if old == new:
+        return []
+    if isinstance(old, list) and isinstance(new, list):
+        return [f"{where}: {len(old)} there, {len(new)} here"]
+    return [f"{where}: {old} there, {new} here"]
+
+
+class EvaluationFolder:
+    """One evaluation on disk. Build it with `open`; `check` only looks."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @classmethod
+    def check(
+        cls, path: str | Path, plan: Mapping[str, Any], *, resume: bool, overwrite: bool
+    ) -> EvaluationFolder:
+        """Makes sure that an evaluation of `plan` may write to `path`, touching nothing.
+
+        Raises:
+            UserError: if `path` is a file, holds anything without `resume` or `overwrite`, holds files that
+                are not an evaluation's, or holds an evaluation of something else and `resume` is set.
+        """
+        path = Path(path)
+        if resume and overwrite:
+            raise argument_error("overwrite", "not both `resume` and `overwrite`", True)
+        if not path.exists():
+            return cls(path)
+        if not path.is_dir():
+            raise argument_error("output_dir", "a folder", f"the file {path}")
+        # A killed run may leave a temporary file, whose name begins with a dot.
+        names = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]
+        if not names:
+            return cls(path)
+        if not (resume or overwrite):
+            raise argument_error(
+                "output_dir",
+                "a new or empty folder, or --resume or --overwrite",
+                f"{path}, which is not empty",
+            )
+        if PLAN not in names:
+            raise argument_error("output_dir", f"a folder with an evaluation ({PLAN})", path.as_posix())
+        if resume:
+            lines = differences(read_json(path / PLAN), plan)
+            if lines:
+                raise argument_error("resume", f"the evaluation that {path} holds", "; ".join(lines[:3]))
+        return cls(path)
+
+    @classmethod
+    def open(
+        cls, path: str | Path, plan: Mapping[str, Any], *, resume: bool, overwrite: bool
+    ) -> EvaluationFolder:
+        """Checks as `check` does, then makes the folder ready: cleared if `overwrite`, `plan` written.
+
+        Raises:
+            UserError: as `check`.
+            OSError: if the folder cannot be written.
+        """
+        folder = cls.check(path, plan, resume=resume, overwrite=overwrite)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        if overwrite:
+            folder._clear()
+        for name in (PLAN, RESULTS, EXAMPLES):
+            for leftover in folder.path.glob(f".{Path(name).stem}.*{Path(name).suffix}"):
+                leftover.unlink()
+        if not (folder.path / PLAN).exists():
+            write_json(folder.path / PLAN, plan)
+        return folder
+
+    def _clear(self) -> None:
+        for name in _OURS:
+            entry = self.path / name
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
+
+    def results(self) -> dict[str, Any] | None:
+        """The results of a finished evaluation, or None while it is not finished."""
+        path = self.path / RESULTS
+        return read_json(path) if path.exists() else None
+
+    def examples(self) -> dict[str, np.ndarray]:
+        """The verdicts per example of a finished evaluation."""
+        with np.load(self.path / EXAMPLES) as file:
+            return {name: file[name] for name in file.files}
+
+    def append(self, stage: str, arrays: Mapping[str, Any]) -> None:
+        """Writes one batch of a stage (`clean`, `attack-0`, …) to disk."""
+        folder = self.path / PROGRESS / stage
+        number = 1 + max((int(path.stem) for path in folder.glob("[0-9]*.npz")), default=-1)
+        with replacing(folder / f"{number:06d}.npz") as temporary:
+            np.savez(temporary, **arrays)
+
+    def batches(self, stage: str) -> list[dict[str, np.ndarray]]:
+        """The batches of a stage that are on disk, in the order in which they were written."""
+        batches = []
+        for path in sorted((self.path / PROGRESS / stage).glob("[0-9]*.npz")):
+            try:
+                with np.load(path) as file:
+                    batches.append({name: file[name] for name in file.files})
+            except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+                # A machine that lost power may hold an empty file under the final name: attack those again.
+                path.unlink()
+        return batches
+
+    def finish(self, results: Mapping[str, Any], examples: Mapping[str, np.ndarray]) -> None:
+        """Writes the verdicts, then the results, whose presence says that the evaluation is finished."""
+        with replacing(self.path / EXAMPLES) as temporary:
+            np.savez_compressed(temporary, **examples)
+        write_json(self.path / RESULTS, results)
+        shutil.rmtree(self.path / PROGRESS, ignore_errors=True)

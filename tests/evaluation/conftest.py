@@ -1,0 +1,94 @@
+"""Small classifiers whose answers are known, and attacks that do what a test tells them."""
+
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from mmc_tf.attacks import PGD, AttackResult
+from mmc_tf.data import Split, load
+from mmc_tf.models.heads import DenseLogits
+
+
+def read_logits(images):
+    """A model whose logits are written in the image: (N, 1, 1, L) -> (N, L)."""
+    return images[:, 0, 0, :]
+
+
+class ScriptedAttack:
+    """Gives every example, by its index, the class that it is told, and counts whom it was given."""
+
+    name, norm, iterate, adaptive, objective = "pgd", "linf", "any", True, None
+
+    def __init__(self, outcome, *, targets=None, distance=0.25, epsilon=0.5):
+        self.outcome, self.distance, self.epsilon = np.asarray(outcome), distance, epsilon
+        self.targets = None if targets is None else np.asarray(targets)
+        self.targeted = targets is not None
+        self.attacked, self.batch_sizes = [], []
+
+    def settings(self):
+        return {"attack": self.name, "epsilon": self.epsilon, "num_steps": 10, "targeted": self.targeted}
+
+    def choose_objective(self, head):
+        return "ce"
+
+    def __call__(self, model, images, labels, *, indices, seed, targets=None):
+        self.attacked.extend(np.unique(indices).tolist())
+        self.batch_sizes.append(len(indices))
+        prediction = self.outcome[indices]
+        aims = None if self.targets is None else self.targets[indices]
+        return AttackResult(
+            adversarial=images,
+            success=prediction != labels if aims is None else prediction == aims,
+            misclassified=prediction != labels,
+            distance=(self.distance * (1 + indices)).astype(np.float32),
+            queries=np.full(len(indices), 11, np.int32),
+            zero_gradient=np.zeros(len(indices), bool),
+            prediction=prediction,
+            clean_prediction=labels,
+            targets=aims,
+            forward_passes=12 * len(indices),
+            backward_passes=11 * len(indices),
+        )
+
+
+def split_of_logits(predictions, labels, num_classes=3):
+    """Images for `read_logits` that are classified as `predictions`."""
+    images = np.eye(num_classes, dtype=np.float32)[np.asarray(predictions)][:, None, None, :]
+    return Split(images, np.asarray(labels, np.int32))
+
+
+def ridge_classifier(images, labels, *, num_classes=10, ridge=1.0, gain=1.0):
+    """A linear classifier fitted in closed form: W = (XᵀX + λI)⁻¹ Xᵀ (one-hot − 1/L), times `gain`."""
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    flat = np.hstack([flat, np.ones((len(flat), 1))])
+    goal = np.eye(num_classes)[labels] - 1 / num_classes
+    weights = gain * np.linalg.solve(flat.T @ flat + ridge * np.eye(flat.shape[1]), flat.T @ goal)
+    inputs = keras.Input(images.shape[1:])
+    head = DenseLogits(num_classes)
+    model = keras.Model(inputs, head(keras.layers.Flatten()(inputs)))
+    head.set_weights([weights[:-1], weights[-1]])
+    return model
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return load("digits", test_size=120)
+
+
+@pytest.fixture(scope="session")
+def linear(digits):
+    """A linear classifier of the digits, with a gain that lets cross-entropy climb."""
+    return ridge_classifier(digits.train.as_float(), digits.train.labels, gain=5.0)
+
+
+@pytest.fixture(scope="session")
+def kit():
+    return SimpleNamespace(
+        read_logits=read_logits,
+        ScriptedAttack=ScriptedAttack,
+        split_of_logits=split_of_logits,
+        ridge_classifier=ridge_classifier,
+        pgd=PGD(epsilon=0.1, num_steps=5),
+    )

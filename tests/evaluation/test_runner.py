@@ -1,0 +1,332 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from mmc_tf.attacks import BIM, FGSM, PGD
+from mmc_tf.checks import UserError
+from mmc_tf.data import Split
+from mmc_tf.evaluation import evaluate
+from mmc_tf.evaluation.progress import NoProgress
+from mmc_tf.evaluation.store import EvaluationFolder
+from mmc_tf.models.heads import DenseLogits, MMCLogits
+
+ATTACKS = (
+    ("pgd", PGD(epsilon=0.1, num_steps=5)),
+    ("pgd targeted", PGD(epsilon=0.2, num_steps=5, targeted=True)),
+)
+
+
+def figures(results):
+    """What must not depend on when and in which batches an evaluation ran."""
+    timed = ("seconds", "created", "batch_size")
+    passes = ("seconds", "forward_passes", "backward_passes")
+    kept = {key: value for key, value in results.items() if key not in timed}
+    kept["attacks"] = [{k: v for k, v in record.items() if k not in passes} for record in results["attacks"]]
+    return kept
+
+
+def verdicts(path):
+    return EvaluationFolder(path).examples()
+
+
+def assert_same_verdicts(first, second):
+    first, second = verdicts(first), verdicts(second)
+    assert first.keys() == second.keys()
+    for name, values in first.items():
+        if name == "distance":  # linear algebra on another number of rows may round otherwise
+            np.testing.assert_allclose(values, second[name], atol=1e-6)
+        else:
+            np.testing.assert_array_equal(values, second[name], err_msg=name)
+
+
+@pytest.mark.parametrize(("norm", "dual"), [("linf", 1), ("l2", 2)])
+def test_two_class_linear_accuracy_equals_its_closed_form(tmp_path, norm, dual):
+    # FGSM is exact here: with h = (0, w·x + b), y survives if and only if |w·x + b| > ε ‖w‖_dual.
+    random = np.random.default_rng(3)
+    images = random.uniform(0.3, 0.7, (300, 4, 4, 1)).astype(np.float32)
+    weights = random.normal(size=16)
+    lead = images.reshape(300, 16).astype(np.float64) @ weights - 0.5 * weights.sum()
+    epsilon = float(np.median(np.abs(lead)) / np.linalg.norm(weights, dual))
+    slack = np.abs(np.abs(lead) - epsilon * np.linalg.norm(weights, dual))
+    keep = slack > 1e-4
+    assert keep.sum() > 290
+    labels = (lead > 0).astype(np.int32)
+    labels[:30] = 1 - labels[:30]
+    images, labels, lead = images[keep], labels[keep], lead[keep]
+    inputs = keras.Input((4, 4, 1))
+    head = DenseLogits(2)
+    model = keras.Model(inputs, head(keras.layers.Flatten()(inputs)))
+    head.set_weights([np.stack([0 * weights, weights], 1), np.array([0, -0.5 * weights.sum()])])
+
+    results = evaluate(
+        model,
+        Split(images, labels),
+        [("fgsm", FGSM(epsilon=epsilon, norm=norm))],
+        output_dir=tmp_path / "out",
+        batch_size=64,
+    )
+    correct = (lead > 0) == labels
+    robust = correct & (np.abs(lead) > epsilon * np.linalg.norm(weights, dual))
+    (record,) = results["attacks"]
+    assert results["clean_accuracy"] == pytest.approx(correct.mean(), abs=1e-12)
+    assert (record["robust"], record["attacked"]) == (robust.sum(), correct.sum())
+    assert record["robust_accuracy"] == robust.sum() / len(labels)
+    assert record["distance"]["median"] == pytest.approx(epsilon, rel=1e-5)
+    np.testing.assert_array_equal(verdicts(tmp_path / "out")["misclassified"][0], ~robust)
+
+
+def test_targeted_accounting_by_hand(tmp_path, kit):
+    # Ten images of class 0: two misclassified from the start, three hit their target, two end elsewhere.
+    split = kit.split_of_logits([1, 2, 0, 0, 0, 0, 0, 0, 0, 0], np.zeros(10))
+    attack = kit.ScriptedAttack([0, 0, 1, 1, 1, 2, 2, 0, 0, 0], targets=np.ones(10, int))
+    results = evaluate(kit.read_logits, split, [("t", attack)], output_dir=tmp_path / "o", batch_size=4)
+    (record,) = results["attacks"]
+    assert results["clean_accuracy"] == 0.8
+    assert (record["attacked"], record["broken"], record["robust"]) == (8, 5, 3)
+    assert record["robust_accuracy"] == 0.3
+    assert record["targeted_success"]["count"] == 3
+    assert record["targeted_success"]["share"] == 3 / 8
+    # Indices 2 to 6 are broken, at distance (1 + index) / 4.
+    assert record["distance"] == {"mean": 1.25, "median": 1.25, "lower_quartile": 1.0, "upper_quartile": 1.5}
+    assert record["queries"] == 8 * 11
+    arrays = verdicts(tmp_path / "o")
+    assert arrays["success"][0].tolist() == [False, False, True, True, True, *[False] * 5]
+    assert arrays["misclassified"][0].tolist() == [True] * 7 + [False] * 3
+    assert arrays["target"][0].tolist() == [-1, -1, *[1] * 8]
+    assert arrays["distance"][0][:2].tolist() == [0.0, 0.0]
+    assert arrays["clean_prediction"].tolist() == [1, 2, *[0] * 8]
+
+
+def test_untargeted_records_have_no_targeted_success(tmp_path, kit):
+    split = kit.split_of_logits([0, 0, 1], [0, 0, 0])
+    attacks = [("u", kit.ScriptedAttack([1, 0, 0]))]
+    (record,) = evaluate(kit.read_logits, split, attacks, output_dir=tmp_path / "o")["attacks"]
+    assert record["targeted_success"] is None
+    assert record["robust_accuracy"] == pytest.approx(1 / 3)
+
+
+def test_nobody_misclassified_is_attacked_and_batches_are_full(tmp_path, kit):
+    split = kit.split_of_logits([0, 1, 0, 1, 0, 0, 0, 2, 0], np.zeros(9))
+    attack = kit.ScriptedAttack(np.zeros(9, int))
+    evaluate(kit.read_logits, split, [("u", attack)], output_dir=tmp_path / "o", batch_size=4)
+    assert attack.attacked == [0, 2, 4, 5, 6, 8]
+    assert attack.batch_sizes == [4, 4]
+
+
+def test_nothing_left_to_attack(tmp_path, kit):
+    attack = kit.ScriptedAttack(np.zeros(2, int), targets=np.ones(2, int))
+    results = evaluate(
+        kit.read_logits, kit.split_of_logits([1, 2], [0, 0]), [("t", attack)], output_dir=tmp_path / "o"
+    )
+    (record,) = results["attacks"]
+    assert attack.attacked == []
+    assert (record["robust_accuracy"], record["distance"], record["targeted_success"]) == (0.0, None, None)
+
+
+def test_worst_case_is_who_survives_everything(tmp_path, kit):
+    split = kit.split_of_logits(np.zeros(8, int), np.zeros(8))
+    attacks = [
+        ("a", kit.ScriptedAttack([1, 1, 0, 0, 0, 0, 0, 0], epsilon=0.5)),
+        ("b", kit.ScriptedAttack([0, 1, 2, 2, 0, 0, 0, 0], epsilon=0.5)),
+        ("c", kit.ScriptedAttack([0, 0, 0, 0, 0, 0, 0, 1], epsilon=0.25)),
+    ]
+    worst = evaluate(kit.read_logits, split, attacks, output_dir=tmp_path / "o")["worst_case"]
+    assert (worst["overall"]["robust"], worst["overall"]["strongest"]) == (3, "b")
+    assert [(each["epsilon"], each["attacks"], each["robust"]) for each in worst["by_epsilon"]] == [
+        (0.5, ["a", "b"], 4),
+        (0.25, ["c"], 7),
+    ]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(linear, digits, tmp_path_factory):
+    path = tmp_path_factory.mktemp("uninterrupted") / "out"
+    return path, evaluate(linear, digits.test, ATTACKS, output_dir=path, seed=5, batch_size=16)
+
+
+def test_totals_agree(uninterrupted, digits):
+    path, results = uninterrupted
+    arrays = verdicts(path)
+    clean_wrong = arrays["clean_prediction"] != digits.test.labels
+    for number, record in enumerate(results["attacks"]):
+        assert record["attacked"] == (~clean_wrong).sum()
+        assert record["robust"] + record["broken"] + clean_wrong.sum() == record["examples"] == 120
+        assert 0 < record["robust"] < record["attacked"]  # or nothing here would be tested
+        assert (~arrays["misclassified"][number]).sum() == record["robust"]
+        assert (arrays["distance"][number] <= record["epsilon"] + 1e-7).all()
+        assert not (arrays["target"][number] == digits.test.labels).any()
+        assert record["interval"][0] < record["robust_accuracy"] < record["interval"][1]
+    targeted = arrays["success"][1]
+    assert (
+        targeted.sum()
+        == results["attacks"][1]["targeted_success"]["count"]
+        < arrays["misclassified"][1].sum()
+    )
+
+
+@pytest.mark.parametrize("batch_size", [7, 120, 1000])
+def test_verdicts_do_not_depend_on_the_batch_size(uninterrupted, linear, digits, tmp_path, batch_size):
+    path, expected = uninterrupted
+    results = evaluate(linear, digits.test, ATTACKS, output_dir=tmp_path / "o", seed=5, batch_size=batch_size)
+    assert_same_verdicts(path, tmp_path / "o")
+    assert [record["robust"] for record in results["attacks"]] == [r["robust"] for r in expected["attacks"]]
+
+
+def test_results_file_is_what_is_returned(uninterrupted):
+    path, results = uninterrupted
+    text = (path / "results.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == json.loads(json.dumps(results))
+
+
+def test_schema(uninterrupted):
+    _, results = uninterrupted
+    assert set(results) == {
+        "schema_version",
+        "command",
+        "created",
+        "versions",
+        "seed",
+        "batch_size",
+        "model",
+        "dataset",
+        "examples",
+        "clean_accuracy",
+        "clean_interval",
+        "attacks",
+        "worst_case",
+        "warnings",
+        "seconds",
+    }
+    assert set(results["versions"]) == {"mmc_tf", "python", "numpy", "tensorflow", "keras"}
+    parameters = results["attacks"][0]["parameters"]
+    # 2.5 · 0.1 / 5, the attack's default where 2/255 cannot cross the ball.
+    assert (parameters["step_size"], parameters["num_steps"]) == (pytest.approx(0.05), 5)
+    assert parameters["random_start"] is True
+    assert results["attacks"][0]["forward_passes"] > results["attacks"][0]["backward_passes"] > 0
+    for warning in results["warnings"]:
+        assert set(warning) == {"code", "message", "attacks", "section"}
+
+
+class Interrupt(NoProgress):
+    """Ends the program after some batches, as Ctrl-C does, and counts what is done afterwards."""
+
+    def __init__(self, after=None):
+        self.after, self.batches = after, 0
+
+    def advance(self, count):
+        self.batches += 1
+        if self.batches == self.after:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [1, 8, 9, 14, 22])
+def test_resumed_equals_uninterrupted(uninterrupted, linear, digits, tmp_path, after):
+    path, expected = uninterrupted
+    arguments = {"output_dir": tmp_path / "o", "seed": 5, "batch_size": 16}
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(linear, digits.test, ATTACKS, progress=Interrupt(after), **arguments)
+    assert not (tmp_path / "o" / "results.json").exists()
+    results = evaluate(linear, digits.test, ATTACKS, resume=True, **arguments)
+    assert figures(results) == figures(expected)
+    assert [r["forward_passes"] for r in results["attacks"]] == [
+        r["forward_passes"] for r in expected["attacks"]
+    ]
+    assert_same_verdicts(path, tmp_path / "o")
+
+
+def test_nobody_is_attacked_twice(tmp_path, kit):
+    split, attack = (
+        kit.split_of_logits(np.zeros(20, int), np.zeros(20)),
+        kit.ScriptedAttack(np.arange(20) % 3),
+    )
+    arguments = {"output_dir": tmp_path / "o", "batch_size": 3}
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(kit.read_logits, split, [("u", attack)], progress=Interrupt(10), **arguments)
+    assert len(attack.attacked) == 9  # seven clean batches, three of the attack
+    # Another batch size goes on just as well: a run that ended for want of memory needs one.
+    evaluate(kit.read_logits, split, [("u", attack)], resume=True, **(arguments | {"batch_size": 2}))
+    assert attack.attacked == list(range(20))
+    evaluate(kit.read_logits, split, [("u", attack)], resume=True, **arguments)  # finished already
+    assert len(attack.attacked) == 20
+
+
+def test_another_evaluation_is_not_resumed(uninterrupted, linear, digits, kit):
+    path, _ = uninterrupted
+    other_model = kit.ridge_classifier(digits.train.as_float(), digits.train.labels, gain=4.0)
+    stronger = [("pgd", PGD(epsilon=0.1, num_steps=6)), ATTACKS[1]]
+    for model, split, attacks, seed, said in (
+        (linear, digits.test, ATTACKS, 6, "seed: 5 there, 6 here"),
+        (linear, digits.test, stronger, 5, "num_steps: 5 there, 6 here"),
+        (linear, digits.test, ATTACKS[:1], 5, "attacks: 2 there, 1 here"),
+        (linear, digits.test.part(0, 100), ATTACKS, 5, "count: 120 there, 100 here"),
+        (other_model, digits.test, ATTACKS, 5, "weights_sha256"),
+    ):
+        with pytest.raises(UserError, match=said):
+            evaluate(model, split, attacks, output_dir=path, seed=seed, resume=True)
+
+
+def test_existing_results_are_refused(uninterrupted, linear, digits):
+    path, _ = uninterrupted
+    with pytest.raises(UserError, match="not empty"):
+        evaluate(linear, digits.test, ATTACKS, output_dir=path, seed=5)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"batch_size": 0}, "batch_size"),
+        ({"attacks": []}, "at least one"),
+        ({"attacks": [ATTACKS[0], ATTACKS[0]]}, "labels that differ"),
+        ({"attacks": [("m", PGD(epsilon=0.1, objective="mmc"))]}, "MM centers"),
+        ({"split": Split(np.zeros((0, 8, 8, 1), np.uint8), np.zeros(0, int))}, "examples"),
+    ],
+)
+def test_bad_arguments_end_before_a_folder_is_made(linear, digits, tmp_path, change, said):
+    arguments = {"split": digits.test, "attacks": ATTACKS} | change
+    with pytest.raises(UserError, match=said):
+        evaluate(linear, output_dir=tmp_path / "o", **arguments)
+    assert not (tmp_path / "o").exists()
+
+
+def test_zero_gradients_are_reported(digits, tmp_path, kit):
+    images, labels = digits.train.as_float(), digits.train.labels
+    for gain, fires in ((5.0, False), (1e5, True)):
+        model = kit.ridge_classifier(images, labels, gain=gain)
+        results = evaluate(model, digits.test, [("bim", BIM(epsilon=0.1))], output_dir=tmp_path / f"{gain}")
+        assert (results["attacks"][0]["zero_gradient_rate"] > 0.5) == fires
+        assert ("ZERO_GRADIENT" in [warning["code"] for warning in results["warnings"]]) == fires
+
+
+def test_cross_entropy_on_center_heads_is_called_non_adaptive(digits, tmp_path):
+    inputs = keras.Input(digits.image_shape)
+    model = keras.Model(inputs, MMCLogits(10)(keras.layers.Dense(9)(keras.layers.Flatten()(inputs))))
+    results = evaluate(
+        model,
+        digits.test,
+        [
+            ("own", FGSM(epsilon=0.1)),
+            ("naive", FGSM(epsilon=0.1, adaptive=False)),
+            ("ce", FGSM(epsilon=0.1, objective="ce")),
+            ("margin", FGSM(epsilon=0.1, objective="margin", adaptive=False)),
+        ],
+        output_dir=tmp_path / "o",
+    )
+    said = [(record["objective"], record["adaptive"]) for record in results["attacks"]]
+    assert said == [("mmc", True), ("ce", False), ("ce", False), ("margin", True)]
+    assert "NON_ADAPTIVE" in [warning["code"] for warning in results["warnings"]]
+
+
+def test_clean_accuracy_is_compared_with_the_run_s(uninterrupted, linear, digits, tmp_path):
+    _, expected = uninterrupted
+    for recorded, fires in ((expected["clean_accuracy"], False), (0.5, True), (None, False)):
+        results = evaluate(
+            linear,
+            digits.test,
+            ATTACKS[:1],
+            output_dir=tmp_path / "o",
+            overwrite=True,
+            model_info={"clean_accuracy": recorded},
+        )
+        assert ("CLEAN_ACCURACY_DIFFERS" in [warning["code"] for warning in results["warnings"]]) == fires
