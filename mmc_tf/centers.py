@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,8 @@ def hierarchical_centers(tree: Any, feature_dim: int, *, scales: Sequence[float]
     leaves: dict[int, list[tuple[int, int, int]]] = {}
 
     def walk(node, path):
+        if isinstance(node, bool | str) or not isinstance(node, int | np.integer | Iterable):
+            raise argument_error("tree", "nested sequences or mappings of class indices", f"{node!r} in it")
         if isinstance(node, int | np.integer):
             if node in leaves:
                 raise argument_error("tree", "every class index once", f"{node} twice")
@@ -169,6 +171,8 @@ def hierarchical_centers(tree: Any, feature_dim: int, *, scales: Sequence[float]
             return
         depth = len(path)
         children = list(node.values()) if isinstance(node, Mapping) else list(node)
+        if not children:
+            raise argument_error("tree", "at least one child of every node", tree)
         widths.extend([0] * (depth + 1 - len(widths)))
         widths[depth] = max(widths[depth], len(children) - 1)
         for position, child in enumerate(children):
