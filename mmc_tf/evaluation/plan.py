@@ -49,10 +49,17 @@ def default_epsilon(dataset: str, norm: str) -> float:
 def name_attack(attack: Attack) -> str:
     """A label that tells the attacks of one evaluation apart: `pgd-50 targeted linf 8/255`."""
     settings = attack.settings()
-    steps = f"-{settings['num_steps']}" if settings.get("num_steps", 1) > 1 else ""
-    objective = attack.objective or ("" if attack.adaptive else "non-adaptive")
-    words = [attack.name + steps, objective, "targeted" if attack.targeted else "", attack.norm]
-    return " ".join([word for word in words if word] + [radius(attack.epsilon)])
+    num_steps, num_restarts = settings.get("num_steps", 1), settings.get("num_restarts", 1)
+    words = (
+        attack.name + (f"-{num_steps}" if num_steps > 1 else ""),
+        f"x{num_restarts}" if num_restarts > 1 else "",
+        attack.objective or ("" if attack.adaptive else "non-adaptive"),
+        "targeted" if attack.targeted else "",
+        "last" if attack.iterate == "last" else "",
+        attack.norm,
+        radius(attack.epsilon),
+    )
+    return " ".join(word for word in words if word)
 
 
 def plan_attacks(options: AttackOptions, *, dataset: str) -> list[tuple[str, Attack]]:

@@ -12,6 +12,7 @@ leaves whole files only.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -71,13 +72,17 @@ class EvaluationFolder:
         """Makes sure that an evaluation of `plan` may write to `path`, touching nothing.
 
         Raises:
-            UserError: if `path` is a file, holds anything without `resume` or `overwrite`, holds files that
-                are not an evaluation's, or holds an evaluation of something else and `resume` is set.
+            UserError: if `path` is a file or in a folder that is closed, holds anything without `resume` or
+                `overwrite`, holds files that are not an evaluation's, or holds an evaluation of something
+                else and `resume` is set.
         """
         path = Path(path)
         if resume and overwrite:
             raise argument_error("overwrite", "not both `resume` and `overwrite`", True)
         if not path.exists():
+            parent = next(parent for parent in path.absolute().parents if parent.exists())
+            if not (parent.is_dir() and os.access(parent, os.W_OK)):
+                raise argument_error("output_dir", "a path in a folder that can be written", str(path))
             return cls(path)
         if not path.is_dir():
             raise argument_error("output_dir", "a folder", f"the file {path}")

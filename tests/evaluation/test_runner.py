@@ -1,3 +1,4 @@
+import errno
 import json
 
 import keras
@@ -250,6 +251,27 @@ def test_nobody_is_attacked_twice(tmp_path, kit):
     assert attack.attacked == list(range(20))
     evaluate(kit.read_logits, split, [("u", attack)], resume=True, **arguments)  # finished already
     assert len(attack.attacked) == 20
+
+
+def test_a_full_disk_loses_nothing_that_was_done(tmp_path, kit, monkeypatch):
+    split, attack = kit.split_of_logits(np.zeros(9, int), np.zeros(9)), kit.ScriptedAttack(np.ones(9, int))
+    arguments = {"output_dir": tmp_path / "o", "batch_size": 3}
+    save, calls = np.savez, []
+
+    def save_until_full(path, **arrays):
+        calls.append(path)
+        if len(calls) == 3:
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(path, **arrays)
+
+    monkeypatch.setattr(np, "savez", save_until_full)
+    with pytest.raises(OSError, match="No space left"):
+        evaluate(kit.read_logits, split, [("u", attack)], **arguments)
+    assert [path.name for path in (tmp_path / "o" / "progress" / "attack-0").iterdir()] == ["000000.npz"]
+    results = evaluate(kit.read_logits, split, [("u", attack)], resume=True, **arguments)
+    assert results["attacks"][0]["robust"] == 0
+    assert attack.attacked == [0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 7, 8]  # only the batch that was not kept, again
 
 
 def test_another_evaluation_is_not_resumed(uninterrupted, linear, digits, kit):

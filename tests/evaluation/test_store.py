@@ -87,6 +87,8 @@ def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="a folder"):
         open_folder(tmp_path / "file")
+    with pytest.raises(UserError, match="can be written"):
+        EvaluationFolder.check(tmp_path / "file" / "x" / "y", PLAN, resume=False, overwrite=False)
 
 
 def test_half_written_files_are_not_read(tmp_path):

@@ -1,0 +1,159 @@
+import json
+import os
+from types import SimpleNamespace
+
+import keras
+import pytest
+
+from mmc_tf.checks import UserError
+from mmc_tf.evaluation.entry import evaluate_from_flags
+
+# Keras 3.15 copies variables in a way that NumPy 2.4 calls deprecated, when it saves a model.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+DIGITS = {"dataset": "digits", "loss": "SCE", "model": "linear", "test_size": 100, "data_dir": None}
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch, linear):
+    """A folder to work in, with two finished runs (`new` is the newer) and one that is not finished."""
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("old", "new", "unfinished")):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        config = {"flags": DIGITS, "dataset": {"name": "digits"}, "finished": name != "unfinished"}
+        (folder / "config.json").write_text(json.dumps(config))
+        if name != "unfinished":
+            linear.save(folder / "final.keras")
+            os.utime(folder / "final.keras", (number, number))
+    return tmp_path
+
+
+def flags(**changes):
+    plain = {
+        "checkpoint": None,
+        "runs_dir": "runs",
+        "dataset": None,
+        "data_dir": None,
+        "test_size": None,
+        "attack": ["fgsm"],
+        "norm": "linf",
+        "epsilon": [0.05],
+        "step_size": None,
+        "num_steps": None,
+        "num_restarts": None,
+        "objective": None,
+        "adaptive": True,
+        "targeted": False,
+        "iterate": "any",
+        "seed": 0,
+        "batch_size": 50,
+        "output_dir": None,
+        "resume": False,
+        "overwrite": False,
+        "dry_run": False,
+        "verbose": False,
+        "command": "eval_attacks.py",
+    }
+    return SimpleNamespace(**(plain | changes))
+
+
+def results_of(workplace):
+    return sorted(workplace.glob("results/*/*/results.json"))
+
+
+def test_the_newest_finished_run_is_attacked_and_named(workplace, capsys):
+    outcome = evaluate_from_flags(flags())
+    printed = capsys.readouterr().out
+    assert "runs/new (linear SCE), the newest finished run" in printed
+    assert "the first 100 test images" in printed  # as many as the run was tested on
+    (path,) = results_of(workplace)
+    assert path.parent.parent.name == "new"
+    results = json.loads(path.read_text())
+    assert results["examples"] == 100
+    assert (results["model"]["loss"], results["model"]["training"]) == ("SCE", "standard")
+    assert f"{100 * results['attacks'][0]['robust_accuracy']:.1f}" in outcome
+    assert str(path.parent.relative_to(workplace)) in outcome
+
+
+def test_flags_go_before_the_run_s_settings(workplace):
+    evaluate_from_flags(flags(checkpoint="runs/old", test_size=30, output_dir="here"))
+    results = json.loads((workplace / "here" / "results.json").read_text())
+    assert (results["examples"], results["model"]["name"]) == (30, "old")
+
+
+def test_a_keras_file_alone_needs_a_data_set(workplace, linear):
+    linear.save(workplace / "mine.keras")
+    with pytest.raises(UserError, match=r"dataset.*mine\.keras does not say"):
+        evaluate_from_flags(flags(checkpoint="mine.keras"))
+    evaluate_from_flags(flags(checkpoint="mine.keras", dataset="digits", test_size=20))
+    assert results_of(workplace)[0].parent.parent.name == "mine"
+
+
+def test_dry_run_touches_nothing(workplace):
+    before = sorted(workplace.rglob("*"))
+    text = evaluate_from_flags(flags(dry_run=True, attack=["fgsm", "pgd"], num_steps=[10, 50]))
+    assert sorted(workplace.rglob("*")) == before
+    assert "pgd-50 linf 0.05: objective ce, step 2/255, 1 run, success at any iterate" in text
+    assert "results/new/" in text
+
+
+def test_help_lists_the_attacks_without_a_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = evaluate_from_flags(flags(attack=["help"]))
+    assert [line.split()[0] for line in text.splitlines()] == ["bim", "fgsm", "mim", "pgd"]
+
+
+def test_two_evaluations_get_two_folders_and_resume_finds_its_own(workplace):
+    evaluate_from_flags(flags())
+    evaluate_from_flags(flags(epsilon=[0.1]))
+    first, second = results_of(workplace)
+    assert first.parent != second.parent
+    before = first.stat().st_mtime_ns
+    outcome = evaluate_from_flags(flags(resume=True))
+    assert outcome.endswith(str(first.parent.relative_to(workplace)))
+    assert first.stat().st_mtime_ns == before
+    evaluate_from_flags(flags(resume=True, epsilon=[0.2]))  # nothing to go on with
+    assert len(results_of(workplace)) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"attack": ["fgsm", "nuke"]}, r"attack.*one of .*Received: attack=nuke"),
+        ({"dataset": "mnist"}, "digits, which runs/new was trained on"),
+        ({"dataset": "imagenet"}, r"dataset.*one of"),
+        ({"checkpoint": "runs/nowhere"}, "checkpoint"),
+        ({"checkpoint": "runs/unfinished"}, "finished"),
+        ({"checkpoint": "broken.keras"}, "Cannot read the model"),
+        ({"runs_dir": "elsewhere"}, "train_std.py"),
+        ({"test_size": 10_000}, "test_size"),
+        ({"objective": "mmc"}, "MM centers"),
+        ({"epsilon": [0.0], "attack": ["pgd"], "step_size": -1.0}, "step_size"),
+        ({"output_dir": "runs"}, "not empty"),
+        ({"output_dir": "runs", "overwrite": True}, r"plan\.json"),
+        ({"resume": True, "overwrite": True, "output_dir": "x"}, "not both"),
+    ],
+)
+def test_mistakes_end_before_anything_is_written(workplace, change, said):
+    (workplace / "broken.keras").write_bytes(b"PK\x03\x04 half a file")
+    before = sorted(workplace.rglob("*"))
+    with pytest.raises(UserError, match=said):
+        evaluate_from_flags(flags(**change))
+    assert sorted(workplace.rglob("*")) == before
+
+
+def test_resume_with_other_parameters_is_refused(workplace):
+    evaluate_from_flags(flags(output_dir="x"))
+    with pytest.raises(UserError, match=r"resume.*seed: 0 there, 1 here"):
+        evaluate_from_flags(flags(output_dir="x", seed=1, resume=True))
+    with pytest.raises(UserError, match=r"epsilon"):
+        evaluate_from_flags(flags(output_dir="x", epsilon=[0.1], resume=True))
+    evaluate_from_flags(flags(output_dir="x", epsilon=[0.1], overwrite=True))
+
+
+def test_a_network_for_other_images_is_refused(workplace):
+    inputs = keras.Input((28, 28, 1))
+    keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(inputs))).save("runs/new/final.keras")
+    with pytest.raises(UserError, match=r"images of shape \(8, 8, 1\).*of shape \(28, 28, 1\)"):
+        evaluate_from_flags(flags())
