@@ -70,7 +70,9 @@ def check_number(
     bounds = [f"> {above:g}"] if above is not None else []
     bounds += [f">= {minimum:g}"] if minimum is not None else []
     bounds += [f"<= {maximum:g}"] if maximum is not None else []
-    is_number = isinstance(value, numbers.Integral if integer else numbers.Real) and not isinstance(value, bool)
+    is_number = isinstance(value, numbers.Integral if integer else numbers.Real) and not isinstance(
+        value, bool
+    )
     if (
         not is_number
         or not math.isfinite(value)
@@ -113,7 +115,9 @@ def check_images(name: str, images: Any) -> np.ndarray:
     return images
 
 
-def check_labels(name: str, labels: Any, *, size: int | None = None, num_classes: int | None = None) -> np.ndarray:
+def check_labels(
+    name: str, labels: Any, *, size: int | None = None, num_classes: int | None = None
+) -> np.ndarray:
     """Returns `labels` as int32 (N,) with values in [0, num_classes).
 
     Raises:

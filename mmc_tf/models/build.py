@@ -100,6 +100,8 @@ def _make_head(head_class, num_classes: int, centers, options: BackboneOptions, 
         return head_class(num_classes, name="logits")
     if np.shape(centers) != (num_classes, feature_dim):
         raise argument_error(
-            "centers", f"an array of shape ({num_classes}, {feature_dim}): classes, features", np.shape(centers)
+            "centers",
+            f"an array of shape ({num_classes}, {feature_dim}): classes, features",
+            np.shape(centers),
         )
     return head_class(num_classes, centers=centers, name="logits")

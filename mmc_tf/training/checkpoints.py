@@ -16,6 +16,7 @@ import numpy as np
 
 from mmc_tf.checks import UserError
 from mmc_tf.files import replacing
+from mmc_tf.training.failures import check_divergence
 
 KEEP = 2
 
@@ -39,14 +40,30 @@ def save(folder: pathlib.Path, model, optimizer, *, step: int, state: dict[str, 
         optimizer: its built optimizer.
         step: steps done.
         state: the loop's numbers, JSON-serializable.
+
+    Raises:
+        TrainingFailedError: if a variable is not finite, so that every checkpoint is a good one.
     """
     arrays = {name: variable.numpy() for name, variable in _named(model, optimizer).items()}
+    check_divergence(
+        float(sum(np.sum(array, dtype=np.float64) for array in arrays.values())),
+        what="sum of the weights",
+        step=step - 1,
+        learning_rate=float(optimizer.learning_rate),
+        kept=last_good(folder),
+    )
     path = path_of(folder, step)
     with replacing(path) as temporary:
         np.savez(temporary, state=np.array(json.dumps({**state, "step": step})), **arrays)
     for old in sorted(folder.glob("step-*.npz"))[:-KEEP]:
         old.unlink()
     return path
+
+
+def last_good(folder: pathlib.Path | None) -> str:
+    """What to tell somebody whose training failed."""
+    kept = newest(folder) if folder is not None else None
+    return f"the last good checkpoint is {kept}" if kept else "no checkpoint was written yet"
 
 
 def newest(folder: pathlib.Path) -> pathlib.Path | None:
@@ -69,7 +86,9 @@ def restore(path: pathlib.Path, model, optimizer) -> dict[str, Any]:
             state = json.loads(str(stored["state"]))
             arrays = {name: stored[name] for name in stored.files if name != "state"}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"Cannot read the checkpoint {path}. Expected a file written by training. Received: {error}")
+        raise UserError(
+            f"Cannot read the checkpoint {path}. Expected a file written by training. Received: {error}"
+        ) from None
     expected = {name: tuple(variable.shape) for name, variable in variables.items()}
     received = {name: array.shape for name, array in arrays.items()}
     if expected != received:

@@ -18,7 +18,7 @@ from mmc_tf.losses import LOSSES
 from mmc_tf.models import build_classifier
 from mmc_tf.training import checkpoints, runs
 from mmc_tf.training.distribution import check_batch_size, is_chief, make_strategy
-from mmc_tf.training.failures import TrainingFailure
+from mmc_tf.training.failures import TrainingFailedError
 from mmc_tf.training.loop import TrainingLoop
 from mmc_tf.training.optimizers import make_optimizer
 from mmc_tf.training.plan import TrainingPlan
@@ -43,7 +43,9 @@ def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
     strategy = make_strategy(flags["strategy"])
     check_batch_size(strategy, plan.settings.batch_size)
     if is_chief(strategy):
-        print(f"{plan.describe()}\nmethod      {recipe.description}\nreplicas    {strategy.num_replicas_in_sync}")
+        print(
+            f"{plan.describe()}\nmethod      {recipe.description}\nreplicas    {strategy.num_replicas_in_sync}"
+        )
     if flags["deterministic"]:
         tf.config.experimental.enable_op_determinism()
     if flags["dry_run"]:
@@ -54,7 +56,7 @@ def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
         callbacks.append(keras.callbacks.TensorBoard(plan.folder.path / "tensorboard", write_graph=False))
     try:
         row = train(plan, recipe, strategy=strategy, callbacks=callbacks, resume=flags["resume"])
-    except TrainingFailure as failure:
+    except TrainingFailedError as failure:
         raise UserError(f"Training of {plan.folder.path} stopped: {failure}") from None
     name = plan.monitored[0]
     return (
@@ -86,7 +88,7 @@ def train(
         The last row of the log.
 
     Raises:
-        TrainingFailure: on divergence or collapse.
+        TrainingFailedError: on divergence or collapse.
         UserError: if the checkpoint belongs to another model.
     """
     strategy = strategy or tf.distribute.get_strategy()
@@ -164,7 +166,9 @@ def _build(plan: TrainingPlan, strategy: tf.distribute.Strategy):
 def _adversarial_recipe(plan: TrainingPlan) -> Recipe:
     flags = plan.flags
     if METHODS.get(flags["method"]) is not FixedEpsilonTraining:
-        raise UserError(f"Invalid value for argument `method`. Expected pgd. Received: method={flags['method']}")
+        raise UserError(
+            f"Invalid value for argument `method`. Expected pgd. Received: method={flags['method']}"
+        )
     attack = make_attack(
         flags["attack_method"],
         epsilon=flags["epsilon"],

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import math
-import pathlib
+
+REMEDY = "Remedy: --warmup_steps=200, --clip_norm=10, or a lower --lr"
 
 
-class TrainingFailure(RuntimeError):
+class TrainingFailedError(RuntimeError):
     """Training cannot go on; the message names the step, the learning rate, and what to do."""
 
 
-def check_divergence(
-    loss: float, *, step: int, learning_rate: float, last_checkpoint: pathlib.Path | None
-) -> None:
-    """Stops when the loss is no longer finite.
+def check_divergence(value: float, *, what: str, step: int, learning_rate: float, kept: str) -> None:
+    """Stops when the loss or the weights are no longer finite.
+
+    Args:
+        value: to be finite.
+        what: its name.
+        step: at which it came about.
+        learning_rate: of that step.
+        kept: what is left to go on from.
 
     Raises:
-        TrainingFailure: if `loss` is NaN or infinite.
+        TrainingFailedError: if `value` is NaN or infinite.
     """
-    if math.isfinite(loss):
-        return
-    kept = f"the last good checkpoint is {last_checkpoint}" if last_checkpoint else "no checkpoint was written yet"
-    raise TrainingFailure(
-        f"the loss became {loss} at step {step} with learning rate {learning_rate:g}; {kept}. "
-        "Remedy: --warmup_steps=200, --clip_norm=10, or a lower --lr"
-    )
+    if not math.isfinite(value):
+        raise TrainingFailedError(
+            f"the {what} became {value} at step {step} with learning rate {learning_rate:g}; {kept}. {REMEDY}"
+        )
 
 
 class CollapseDetector:
@@ -50,14 +53,14 @@ class CollapseDetector:
             feature_norm: mean of ‖z‖.
 
         Raises:
-            TrainingFailure: when the features have collapsed.
+            TrainingFailedError: when the features have collapsed.
         """
         if self.scale is None:
             return
         stuck = abs(loss - self.scale**2) <= 0.02 * self.scale**2 and feature_norm < 0.05 * self.scale
         self._strikes = self._strikes + 1 if stuck else 0
         if self._strikes >= 2:
-            raise TrainingFailure(
+            raise TrainingFailedError(
                 f"the features collapsed to the origin by step {step}: the loss stays at {loss:.2f}, within 2 % "
                 f"of C_MM² = {self.scale**2:g}, and the mean feature norm is {feature_norm:.2g} "
                 f"(learning rate {learning_rate:g}). Remedy: train again with --lr=0.01 --warmup_steps=200 "

@@ -122,7 +122,7 @@ class TrainingLoop:
             The last log row.
 
         Raises:
-            TrainingFailure: on divergence or collapse, with the remedy.
+            TrainingFailedError: on divergence or collapse, with the remedy.
         """
         row: dict[str, Any] = {}
         self.callbacks.on_train_begin()
@@ -190,8 +190,8 @@ class TrainingLoop:
                 save = bool(every) and self.step % every == 0 and self.step < end
                 if len(pending) == READ_EVERY or self.step == end or save:
                     self._read(pending, on_step)
+                    self._report(bar, len(pending), (self.step - first_step) / (time.monotonic() - started))
                     pending = []
-                    self._report(bar, first_step, started)
                 if save:
                     self._checkpoint(started)
                 self.callbacks.on_train_batch_end(self.step - 1, _means(self._epoch_sums))
@@ -204,9 +204,10 @@ class TrainingLoop:
             values = {name: float(value) for name, value in sums.items()}
             check_divergence(
                 values["loss"],
+                what="loss",
                 step=step,
                 learning_rate=self._rate(step),
-                last_checkpoint=checkpoints.newest(self.folder.checkpoints) if self.folder else None,
+                kept=checkpoints.last_good(self.folder and self.folder.checkpoints),
             )
             for name, value in values.items():
                 interval[name] += value
@@ -218,13 +219,12 @@ class TrainingLoop:
             means["loss"], means["feature_norm"], step=self.step, learning_rate=self._rate(self.step - 1)
         )
 
-    def _report(self, bar: tqdm, first_step: int, started: float) -> None:
-        means = _means(self._epoch_sums)
-        rate = (self.step - first_step) * self.settings.batch_size / max(time.monotonic() - started, 1e-9)
+    def _report(self, bar: tqdm, steps: int, steps_per_second: float) -> None:
+        means, rate = _means(self._epoch_sums), steps_per_second * self.settings.batch_size
         bar.set_postfix_str(
             f"loss {means['loss']:.4g}, accuracy {means['accuracy']:.2%}, {rate:.0f} images/s", refresh=False
         )
-        bar.update(self.step - first_step - (bar.n - bar.initial))
+        bar.update(steps)
 
     def _end_epoch(self, epoch: int, first_step: int, started: float) -> dict[str, Any]:
         trained = time.monotonic() - started
@@ -254,7 +254,9 @@ class TrainingLoop:
         self._epoch_sums = dict.fromkeys(SUMS, 0.0)
         self._checkpoint(started)
         self._seconds += time.monotonic() - started
-        self.callbacks.on_epoch_end(epoch, {name: value for name, value in row.items() if name != "monitored"})
+        self.callbacks.on_epoch_end(
+            epoch, {name: value for name, value in row.items() if name != "monitored"}
+        )
         return row
 
     def _checkpoint(self, started: float) -> None:

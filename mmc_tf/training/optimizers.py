@@ -28,7 +28,10 @@ def _adam(*, learning_rate: float, momentum: float, nesterov: bool) -> keras.opt
 
 @OPTIMIZERS.register("rmsprop")
 def _rmsprop(*, learning_rate: float, momentum: float, nesterov: bool) -> keras.optimizers.Optimizer:
-    del momentum, nesterov  # Keras' default, 0, as the original: momentum 0.9 on top of RMSprop diverges at lr 0.01.
+    del (
+        momentum,
+        nesterov,
+    )  # Keras' default, 0, as the original: momentum 0.9 on top of RMSprop diverges at lr 0.01.
     return keras.optimizers.RMSprop(learning_rate)
 
 

@@ -75,10 +75,16 @@ class TrainingPlan:
         """The plan in a few lines, with what the defaults added."""
         settings, data = self.settings, self.dataset
         name, split = self.monitored
-        selected = "held out of training" if name == "validation" else "reported only: nothing is selected on it"
+        selected = (
+            "held out of training" if name == "validation" else "reported only: nothing is selected on it"
+        )
         centers = "" if self.centers is None else f", {self.flags['centers']} centers of {self.centers.shape}"
         decay = self.options.weight_decay
-        clip = f"gradient clipped at norm {settings.clip_norm:g}" if settings.clip_norm else "no gradient clipping"
+        clip = (
+            f"gradient clipped at norm {settings.clip_norm:g}"
+            if settings.clip_norm
+            else "no gradient clipping"
+        )
         warmup = f"warm-up over {settings.warmup_steps} steps" if settings.warmup_steps else "no warm-up"
         return "\n".join(
             [
@@ -89,7 +95,7 @@ class TrainingPlan:
                 f"recipe      {settings.optimizer}, lr {settings.learning_rate:g}, {settings.learning_policy}, "
                 f"{settings.epochs} epochs, batch {settings.batch_size}, {settings.precision}",
                 f"stability   {warmup}, {clip} (--warmup_steps=0 --clip_norm=0 is the papers' bare recipe)",
-                f"penalty     {decay:g} Σw² on convolution kernels (Keras' convention: the gradient is {2 * decay:g} w)",
+                f"penalty     {decay:g} Σw² on convolution kernels (its gradient is {2 * decay:g} w)",
                 f"augmentation flip {settings.flip}, shift {settings.shift:g}",
             ]
         )
@@ -135,9 +141,11 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         dropout=flags.dropout,
         seed=flags.seed,
     )
-    name = flags.run_name or runs.unused_name(flags.runs_dir, _stem(flags, adversarial)) if not (
-        flags.resume or flags.overwrite
-    ) else flags.run_name or _stem(flags, adversarial)
+    name = (
+        flags.run_name or runs.unused_name(flags.runs_dir, _stem(flags, adversarial))
+        if not (flags.resume or flags.overwrite)
+        else flags.run_name or _stem(flags, adversarial)
+    )
     _check_writable(pathlib.Path(flags.runs_dir), flags.dry_run)
     folder = runs.open_run(
         flags.runs_dir, name, {"flags": values}, resume=flags.resume, overwrite=flags.overwrite
@@ -215,13 +223,17 @@ def _centers_of_tree(flags: Any, num_classes: int, feature_dim: int) -> np.ndarr
     try:
         tree = json.loads(pathlib.Path(flags.hierarchy).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
-        raise argument_error("hierarchy", "a readable JSON file with a tree of class indices", str(error)) from None
+        raise argument_error(
+            "hierarchy", "a readable JSON file with a tree of class indices", str(error)
+        ) from None
     depth = _depth(tree)
     ratio = (flags.sub_scale or flags.scale / 10) / flags.scale
     scales = tuple(flags.scale * ratio**level for level in range(depth))
     centers = hierarchical_centers(tree, feature_dim, scales=scales)
     if len(centers) != num_classes:
-        raise argument_error("hierarchy", f"a tree with {num_classes} classes", f"{len(centers)} in {flags.hierarchy}")
+        raise argument_error(
+            "hierarchy", f"a tree with {num_classes} classes", f"{len(centers)} in {flags.hierarchy}"
+        )
     return centers
 
 

@@ -68,7 +68,16 @@ class RunFolder:
 
 
 # What may change when a run is resumed: everything else would make it another run.
-_FREE_ON_RESUME = {"resume", "overwrite", "dry_run", "verbose", "runs_dir", "run_name", "strategy", "tensorboard"}
+_FREE_ON_RESUME = {
+    "resume",
+    "overwrite",
+    "dry_run",
+    "verbose",
+    "runs_dir",
+    "run_name",
+    "strategy",
+    "tensorboard",
+}
 
 
 def open_run(
@@ -92,11 +101,15 @@ def open_run(
     if not folder.path.exists() or overwrite:
         return folder
     if not resume:
-        raise argument_error("run_name", "a run that does not exist yet, or --resume or --overwrite", str(folder.path))
+        raise argument_error(
+            "run_name", "a run that does not exist yet, or --resume or --overwrite", str(folder.path)
+        )
     stored = folder.read_config()["flags"]
     for flag, value in json.loads(json.dumps(config["flags"], default=str)).items():
         if flag not in _FREE_ON_RESUME and flag in stored and stored[flag] != value:
-            raise argument_error(flag, f"{stored[flag]}, as the run {folder.path} that is resumed has it", value)
+            raise argument_error(
+                flag, f"{stored[flag]}, as the run {folder.path} that is resumed has it", value
+            )
     return folder
 
 
@@ -149,7 +162,9 @@ def load_run(path: str | pathlib.Path) -> tuple[keras.Model, dict[str, Any]]:
         folder = RunFolder(path)
         config = folder.read_config()
         if not folder.final_model.exists():
-            raise argument_error("checkpoint", f"a finished run (go on with it: --resume --run_name={path.name})", path)
+            raise argument_error(
+                "checkpoint", f"a finished run (go on with it: --resume --run_name={path.name})", path
+            )
         return _load_model(folder.final_model), config
     if path.is_file():
         sibling = RunFolder(path.parent)
@@ -161,6 +176,10 @@ def load_run(path: str | pathlib.Path) -> tuple[keras.Model, dict[str, Any]]:
 def _load_model(path: pathlib.Path) -> keras.Model:
     try:
         return keras.saving.load_model(path)
-    except Exception as error:  # Keras raises ValueError, KeyError, OSError, BadZipFile and more for a broken file.
+    except (
+        Exception
+    ) as error:  # Keras raises ValueError, KeyError, OSError, BadZipFile and more for a broken file.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"Cannot read the model {path}. Expected a saved Keras model. Received: {reason}") from error
+        raise UserError(
+            f"Cannot read the model {path}. Expected a saved Keras model. Received: {reason}"
+        ) from error

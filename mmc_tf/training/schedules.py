@@ -34,7 +34,9 @@ class LearningPolicy:
         if self.cosine:
             return 0.5 * (1.0 + math.cos(math.pi * step / num_steps))
         position = step * self.steps / num_steps if self.steps else step // steps_per_epoch
-        passed = [factor for start, factor in zip(self.milestones, self.factors, strict=True) if position >= start]
+        passed = [
+            factor for start, factor in zip(self.milestones, self.factors, strict=True) if position >= start
+        ]
         return passed[-1] if passed else 1.0
 
 

@@ -99,7 +99,9 @@ def batch_sums(per_example, logits, labels, valid=None) -> dict[str, tf.Tensor]:
     weights = tf.ones_like(per_example) if valid is None else tf.cast(valid, per_example.dtype)
     correct = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), tf.cast(labels, tf.int32))
     call = head_call(logits)
-    norms = tf.zeros_like(per_example) if call is None else tf.norm(tf.cast(call.features, tf.float32), axis=-1)
+    norms = (
+        tf.zeros_like(per_example) if call is None else tf.norm(tf.cast(call.features, tf.float32), axis=-1)
+    )
     return {
         "loss": tf.reduce_sum(per_example * weights),
         "correct": tf.reduce_sum(tf.cast(correct, tf.float32) * weights),
@@ -110,5 +112,6 @@ def batch_sums(per_example, logits, labels, valid=None) -> dict[str, tf.Tensor]:
 
 def _reduced(strategy: tf.distribute.Strategy, per_replica: dict) -> dict[str, tf.Tensor]:
     return {
-        name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None) for name, value in per_replica.items()
+        name: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+        for name, value in per_replica.items()
     }

@@ -1,0 +1,56 @@
+"""Divergence and collapse are recognized, and nothing else is taken for them."""
+
+import numpy as np
+import pytest
+from toy import toy_loop
+
+from mmc_tf.training import checkpoints
+from mmc_tf.training.failures import CollapseDetector, TrainingFailedError, check_divergence
+from mmc_tf.training.runs import RunFolder
+
+
+def feed(detector, intervals):
+    for step, (loss, norm) in enumerate(intervals):
+        detector.check(loss, norm, step=step, learning_rate=0.01)
+
+
+def test_collapse_needs_a_loss_near_the_squared_scale_and_vanishing_features():
+    feed(CollapseDetector(10.0), [(100.0, 3.0)] * 500)
+    feed(CollapseDetector(10.0), [(90.0, 0.001)] * 500)
+    feed(CollapseDetector(None), [(100.0, 0.0)] * 500)
+    with pytest.raises(TrainingFailedError, match=r"C_MM² = 100.*--warmup_steps=200"):
+        feed(CollapseDetector(10.0), [(99.5, 0.01)] * 500)
+
+
+def test_a_passing_dip_is_no_collapse():
+    intervals = [(100.0, 0.01), (100.0, 2.0)] * 200
+    feed(CollapseDetector(10.0), intervals)
+
+
+def test_divergence_names_step_rate_and_checkpoint():
+    where = {"what": "loss", "step": 7, "learning_rate": 0.5, "kept": "the last good checkpoint is a.npz"}
+    with pytest.raises(
+        TrainingFailedError, match=r"loss became nan at step 7 with learning rate 0.5; .* a\.npz\. Remedy"
+    ):
+        check_divergence(float("nan"), **where)
+    check_divergence(1e9, **where)
+
+
+def test_diverging_loop_stops_at_once_and_keeps_only_good_checkpoints(tmp_path):
+    loop = toy_loop(
+        folder=RunFolder(tmp_path),
+        learning_rate=1e4,
+        warmup_steps=0,
+        clip_norm=0.0,
+        checkpoint_every=1,
+        epochs=3,
+    )
+    losses = []
+    with pytest.raises(TrainingFailedError, match="the last good checkpoint is") as failure:
+        loop.run(on_step=lambda step, loss: losses.append(loss))
+    assert np.isfinite(losses).all()
+    kept = checkpoints.newest(tmp_path / "checkpoints")
+    assert str(kept) in str(failure.value)
+    toy_loop().restore(kept)
+    with np.load(kept) as stored:
+        assert all(np.isfinite(stored[name]).all() for name in stored.files if name != "state")

@@ -1,0 +1,114 @@
+"""A run that was interrupted ends with the weights of one that was not, bit for bit."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from toy import losses_of, toy_loop, weights_of
+
+from mmc_tf.checks import UserError
+from mmc_tf.models import BackboneOptions
+from mmc_tf.training import checkpoints, log
+from mmc_tf.training.runs import RunFolder
+
+ROOT = pathlib.Path(__file__).parents[2]
+# Batch norm, dropout and augmentation have state or draws of their own.
+STATEFUL = {"options": BackboneOptions(use_bn=True, dropout=0.2), "flip": True, "shift": 0.1}
+
+
+def test_resumed_loop_ends_with_the_same_weights_and_log(tmp_path):
+    whole = toy_loop(folder=RunFolder(tmp_path / "whole"), checkpoint_every=3, **STATEFUL)
+    losses = losses_of(whole)
+    first = toy_loop(folder=RunFolder(tmp_path / "parts"), checkpoint_every=3, **STATEFUL)
+
+    class KilledError(Exception):
+        pass
+
+    def killed(step, loss):
+        # Steps are reported when a checkpoint is due: the one of step 12 exists, that of 15 does not.
+        if step == 13:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        first.run(on_step=killed)
+    second = toy_loop(folder=RunFolder(tmp_path / "parts"), checkpoint_every=3, **STATEFUL)
+    newest = checkpoints.newest(tmp_path / "parts" / "checkpoints")
+    assert newest.name == "step-00000012.npz"
+    second.restore(newest)
+    np.testing.assert_array_equal(losses_of(second), losses[12:])
+    for mine, other in zip(weights_of(second), weights_of(whole), strict=True):
+        np.testing.assert_array_equal(mine, other)
+    rows, expected = (log.read(tmp_path / name / "log.csv") for name in ("parts", "whole"))
+    clock = ("seconds", "images_per_second")
+    assert [{k: v for k, v in row.items() if k not in clock} for row in rows] == [
+        {k: v for k, v in row.items() if k not in clock} for row in expected
+    ]
+
+
+def test_only_the_newest_two_checkpoints_stay(tmp_path):
+    toy_loop(folder=RunFolder(tmp_path), checkpoint_every=2, max_steps=9).run()
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == [
+        "step-00000008.npz",
+        "step-00000009.npz",
+    ]
+
+
+def test_checkpoint_of_another_model_is_refused(tmp_path):
+    toy_loop(folder=RunFolder(tmp_path), max_steps=1).run()
+    other = toy_loop(loss="SCE")
+    with pytest.raises(UserError, match="belongs to another model"):
+        other.restore(checkpoints.newest(tmp_path / "checkpoints"))
+
+
+def test_broken_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "step-00000001.npz"
+    path.write_bytes(b"PK half a file")
+    with pytest.raises(UserError, match="Cannot read the checkpoint"):
+        toy_loop().restore(path)
+
+
+def _command(runs: pathlib.Path, *more: str) -> list[str]:
+    flags = [
+        "--dataset=digits",
+        "--loss=MMC",
+        "--use_bn",
+        "--dropout=0.2",
+        "--shift=0.1",
+        "--train_size=1000",
+    ]
+    flags += ["--epochs=6", "--checkpoint_every=5", "--deterministic", "--run_name=run", f"--runs_dir={runs}"]
+    return [sys.executable, str(ROOT / "train_std.py"), *flags, *more]
+
+
+def _final_weights(runs: pathlib.Path) -> dict[str, np.ndarray]:
+    with np.load(checkpoints.newest(runs / "run" / "checkpoints")) as stored:
+        return {name: stored[name] for name in stored.files if name != "state"}
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_and_resumed(tmp_path):
+    subprocess.run(_command(tmp_path / "whole"), check=True, capture_output=True, cwd=ROOT)
+    expected = _final_weights(tmp_path / "whole")
+    rng = np.random.default_rng(int(os.environ.get("MMC_KILL_SEED", "0")))
+    for attempt in range(5):
+        runs = tmp_path / f"killed-{attempt}"
+        process = subprocess.Popen(
+            _command(runs), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
+        )
+        while process.poll() is None and not list(runs.glob("run/checkpoints/step-*.npz")):
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0.0, 1.5))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        subprocess.run(_command(runs, "--resume"), check=True, capture_output=True, cwd=ROOT)
+        resumed = _final_weights(runs)
+        assert resumed.keys() == expected.keys()
+        for name, values in expected.items():
+            np.testing.assert_array_equal(resumed[name], values, err_msg=f"attempt {attempt}: {name}")
+        assert json.loads((runs / "run" / "config.json").read_text())["finished"]
