@@ -5,7 +5,7 @@ from __future__ import annotations
 from absl import flags as absl_flags
 
 from flags.flag import definer
-from flags.names import ATTACK_SPELLINGS, NORMS
+from flags.names import ATTACK_NORMS, ATTACK_SPELLINGS, METHODS, NORMS, OBJECTIVES
 from flags.parsers import Boolean, Integer, Name, Number
 
 ROOM = "Adversarial training"
@@ -14,12 +14,17 @@ ROOM = "Adversarial training"
 def define(flag_values: absl_flags.FlagValues) -> None:
     """Enters the flags of `train_at.py` alone."""
     define = definer(flag_values, ROOM)
-    define("method", Name(), "pgd", "The recipe: pgd trains on images that --attack_method made.")
+    define(
+        "method",
+        Name(choices=METHODS),
+        "pgd",
+        "The recipe: pgd trains on images that --attack_method made.",
+    )
     define(
         "attack_method",
-        Name(ATTACK_SPELLINGS),
+        Name(ATTACK_SPELLINGS, choices=tuple(ATTACK_NORMS)),
         "pgd",
-        "The inner attack: pgd, fgsm, mim or bim, or CleverHans' class names (MadryEtAl, ...).",
+        "The inner attack; CleverHans' class names (MadryEtAl, ...) are understood.",
     )
     define("norm", Name(choices=NORMS), "linf", "Norm that bounds the perturbation.")
     define(
@@ -59,9 +64,9 @@ def define(flag_values: absl_flags.FlagValues) -> None:
     )
     define(
         "objective",
-        Name(),
+        Name(choices=OBJECTIVES),
         None,
-        "What the attack climbs: ce, margin, mmc, mmc_margin, ...",
+        "What the attack climbs.",
         default_text="the one that fits the head",
     )
     define("adaptive", Boolean(), True, "Fit the objective to the head; otherwise softmax cross-entropy.")

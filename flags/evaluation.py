@@ -5,7 +5,7 @@ from __future__ import annotations
 from absl import flags as absl_flags
 
 from flags.flag import define_alias, definer
-from flags.names import ATTACK_SPELLINGS, NORMS
+from flags.names import ATTACK_NORMS, ATTACK_SPELLINGS, NORMS, OBJECTIVES
 from flags.parsers import Boolean, Integer, ListOf, Name, Number, Parser
 
 ROOM = "Evaluation"
@@ -26,16 +26,16 @@ def define(flag_values: absl_flags.FlagValues) -> None:
     )
     define(
         "attack",
-        ListOf(Name(ATTACK_SPELLINGS)),
+        ListOf(Name(ATTACK_SPELLINGS, choices=(*ATTACK_NORMS, "help"))),
         ["pgd"],
-        "The attacks: fgsm, bim, pgd, mim, ..., or CleverHans' class names (MadryEtAl, ...).",
+        "The attacks, also by CleverHans' class names (MadryEtAl, ...); help describes them.",
     )
     define("adaptive", Boolean(), True, "Fit the objective to the head; otherwise softmax cross-entropy.")
     define(
         "objective",
-        Name(),
+        Name(choices=OBJECTIVES),
         None,
-        "What the attacks climb: ce, margin, dlr, slm, cw, mmc, mmc_margin.",
+        "What the attacks climb.",
         default_text="the one that fits head and attack",
     )
     define("norm", Name(choices=NORMS), "linf", "Norm that bounds the perturbation.")

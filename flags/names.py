@@ -33,6 +33,12 @@ ATTACK_SPELLINGS = {
 
 NORMS = ("linf", "l2", "l1")
 
+# The library's registries own the next three. They are repeated here, and a test compares them, because asking
+# the registries takes TensorFlow, whose import a mistyped name should not have to wait for.
+ATTACK_NORMS = {"bim": NORMS[:2], "fgsm": NORMS, "mim": NORMS[:2], "pgd": NORMS}
+OBJECTIVES = ("ce", "margin", "dlr", "slm", "cw", "mmc", "mmc_margin")
+METHODS = ("pgd",)
+
 
 def is_cifar(dataset: str) -> bool:
     """Whether a data set takes CIFAR's recipe: colour images that are symmetric under a mirror."""

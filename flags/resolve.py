@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flags.cli import Flags
-from flags.names import is_cifar
+from flags.names import ATTACK_NORMS, is_cifar
 from mmc_tf.checks import UserError, argument_error
 
 POLICY_LOSSES = ("MMC-C", "MMC-M")
@@ -42,6 +42,31 @@ def resolve_training(flags: Flags) -> Flags:
     if "attack_method" in values:
         values |= _inner_attack(values)
     return Flags(**values, given=flags.given, command=flags.command)
+
+
+def resolve_evaluation(flags: Flags) -> Flags:
+    """The flags of `eval_attacks.py`, checked against each other.
+
+    Raises:
+        UserError: if an attack does not know the norm, or the norm has no default radius.
+    """
+    if "help" not in flags.attack:
+        for attack in flags.attack:
+            _check_norm(attack, flags.norm)
+        if flags.epsilon is None:
+            _check_default_epsilon(flags.norm)
+    return flags
+
+
+def _check_norm(attack: str, norm: str) -> None:
+    known = ATTACK_NORMS[attack]
+    if norm not in known:
+        raise argument_error("norm", f"one of {', '.join(known)} for the attack {attack}", norm)
+
+
+def _check_default_epsilon(norm: str) -> None:
+    if norm != "linf":
+        raise argument_error("epsilon", f"a number > 0, because norm {norm} has no default", "none")
 
 
 def _fill(values: dict[str, Any], **defaults: Any) -> None:
@@ -138,11 +163,9 @@ def _features_and_centers(values: dict[str, Any], *, use_random: bool | None) ->
 def _inner_attack(values: dict[str, Any]) -> dict[str, Any]:
     cifar, linf = is_cifar(values["dataset"]), values["norm"] == "linf"
     epsilon, step_size, num_steps = values["epsilon"], values["step_size"], values["num_steps"]
+    _check_norm(values["attack_method"], values["norm"])
     if epsilon is None:
-        if not linf:
-            raise argument_error(
-                "epsilon", f"a number > 0, because norm {values['norm']} has no default", "none"
-            )
+        _check_default_epsilon(values["norm"])
         epsilon = 8 / 255 if cifar else 0.3
     if values["attack_method"] == "fgsm":
         if num_steps not in (None, 1):

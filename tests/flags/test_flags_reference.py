@@ -99,6 +99,19 @@ def test_names_are_the_librarys():
     assert set(names.POLICIES) - {"MMA"} == set(POLICIES)
 
 
+def test_names_of_attacks_objectives_and_methods_are_the_librarys():
+    attacks = pytest.importorskip("mmc_tf.attacks")
+    recipes = pytest.importorskip("mmc_tf.training.recipes")
+    assert {name: set(attacks.get(name).norms) for name in attacks.names()} == {
+        name: set(norms) for name, norms in names.ATTACK_NORMS.items()
+    }
+    assert set(attacks.objectives) == set(names.OBJECTIVES)
+    adversarial = [
+        name for name in recipes.METHODS if recipes.METHODS.get(name) is not recipes.StandardTraining
+    ]
+    assert set(adversarial) == set(names.METHODS)
+
+
 def test_documented_defaults_are_the_losses():
     losses = pytest.importorskip("mmc_tf.losses")
     shown = {flag.name: flag.default_text for flag in own_flags(define_all(TRAIN_AT.definitions))}
