@@ -7,15 +7,19 @@ python eval_attacks.py --checkpoint=runs/NAME --attack=fgsm,bim,pgd,mim --epsilo
 import sys
 
 from flags.cli import Flags, run_script
+from flags.resolve import resolve_evaluation
 from flags.scripts import EVAL_ATTACKS
 from flags.startup import quiet_imports
 
 
 def main(flags: Flags):
     """Attacks by the flags."""
+    from mmc_tf.evaluation.preflight import prepare
+
+    target = prepare(resolve_evaluation(flags))
     with quiet_imports():
         from mmc_tf.evaluation.entry import evaluate_from_flags
-    return evaluate_from_flags(flags)
+    return evaluate_from_flags(flags, target)
 
 
 if __name__ == "__main__":

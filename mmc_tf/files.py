@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
+
+from mmc_tf.checks import argument_error
+
+PROBE_BYTES = 2**20
 
 
 @contextlib.contextmanager
@@ -30,6 +35,11 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        # A full disk is reported by writers that do not say which file they were writing.
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -38,3 +48,38 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     """Writes `value` as indented JSON, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def check_writable(argument: str, folder: str | os.PathLike, *, probe: bool = True) -> None:
+    """Asks before hours of work whether their result can be written to `folder`, which need not exist yet.
+
+    Args:
+        argument: the argument that names the folder.
+        folder: where files are to be written.
+        probe: whether to write 1 MiB where the folder is or would be made, and remove it; False touches nothing
+            and finds less.
+
+    Raises:
+        UserError: if they cannot.
+    """
+    existing = pathlib.Path(folder).absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    try:
+        if not existing.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(existing, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if probe:
+            _write_and_remove(existing / f".probe-{os.getpid()}")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        expected = f"a folder that can be written to, with {PROBE_BYTES // 2**20} MB free at least"
+        raise argument_error(argument, expected, f"{folder} ({existing}: {reason})") from None
+
+
+def _write_and_remove(path: pathlib.Path) -> None:
+    try:
+        path.write_bytes(b"\0" * PROBE_BYTES)
+    finally:
+        path.unlink(missing_ok=True)

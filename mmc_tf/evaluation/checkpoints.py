@@ -1,31 +1,22 @@
-"""Which network is attacked, and on which images."""
+"""The network that is attacked, and what is known of its training."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 
 from mmc_tf import data
 from mmc_tf.checks import argument_error
+from mmc_tf.evaluation.preflight import Target, check_shapes
 from mmc_tf.evaluation.published import AT_TARGETED, AT_UNTARGETED, STANDARD
 from mmc_tf.training import runs
 
 # The inner attack of Table 1's adversarially trained rows.
 _PUBLISHED_EPSILON, _PUBLISHED_STEPS = 8 / 255, 10
-
-
-class SourceOptions(Protocol):
-    """What says which network and images, under the names of the flags of `eval_attacks.py`."""
-
-    checkpoint: str | None
-    runs_dir: str
-    dataset: str | None
-    data_dir: str | None
-    test_size: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,42 +68,16 @@ class Network:
         }
 
 
-def load_network(options: SourceOptions) -> Network:
-    """The network that `checkpoint` names, or that of the newest finished run.
+def load_network(target: Target) -> Network:
+    """Reads the network that is attacked.
 
     Raises:
-        UserError: if there is none, or it cannot be read.
+        UserError: if it cannot be read, or is one for other images or classes.
     """
-    path = Path(options.checkpoint) if options.checkpoint else runs.find_newest(options.runs_dir)
-    model, config = runs.load_run(path)
-    return Network(model, path, config, chosen=options.checkpoint is None)
-
-
-def load_dataset(options: SourceOptions, network: Network) -> data.Dataset:
-    """The data set that the network was trained on, with the test images that are to be attacked.
-
-    Its name, folder and size come from the run unless given.
-
-    Raises:
-        UserError: if no data set is known, the files are missing, or the network is one for other images.
-    """
-    trained_on = network.config.get("dataset", {}).get("name") or network.flags.get("dataset")
-    given = None if options.dataset is None else data.canonical_name(options.dataset)
-    name = given or trained_on
-    if name is None:
-        raise argument_error("dataset", f"a data set, since {network.path} does not say its own", "None")
-    if trained_on is not None and name != data.canonical_name(trained_on):
-        raise argument_error("dataset", f"{trained_on}, which {network.path} was trained on", name)
-    size = options.test_size or network.flags.get("test_size")
-    dataset = data.load(
-        name,
-        data_dir=options.data_dir or network.flags.get("data_dir"),
-        test_size=size,
-        validation_size=network.flags.get("validation_size") or 0,
-        train_size=network.flags.get("train_size"),
-    )
-    check_network_fits(network, dataset)
-    return dataset
+    model, config = runs.load_run(target.path)
+    network = Network(model, target.path, config, chosen=target.chosen)
+    check_network_fits(network, target.dataset)
+    return network
 
 
 def check_network_fits(network: Network, dataset: data.Dataset) -> None:
@@ -121,10 +86,7 @@ def check_network_fits(network: Network, dataset: data.Dataset) -> None:
     Raises:
         UserError: otherwise.
     """
-    taken, given = tuple(network.model.input_shape[1:]), dataset.image_shape
-    if len(taken) != 3 or any(side not in (None, size) for side, size in zip(taken, given, strict=True)):
-        expected = f"a network for images of shape {given} ({dataset.name})"
-        raise argument_error("checkpoint", expected, f"{network.path}, for images of shape {taken}")
+    check_shapes(network.path, tuple(network.model.input_shape[1:]), dataset)
     num_classes = network.model.output_shape[-1]
     if num_classes != dataset.num_classes:
         expected = f"a network for {dataset.num_classes} classes ({dataset.name})"

@@ -9,12 +9,11 @@ from typing import Any
 from mmc_tf import attacks as attack_room
 from mmc_tf.data import Split
 from mmc_tf.evaluation import plan, store, tables
-from mmc_tf.evaluation.checkpoints import Network, load_dataset, load_network
+from mmc_tf.evaluation.checkpoints import Network, load_network
 from mmc_tf.evaluation.fingerprints import Attacks, describe_plan
+from mmc_tf.evaluation.preflight import RESULTS_DIR, Target, prepare
 from mmc_tf.evaluation.progress import NoProgress, ProgressBar
 from mmc_tf.evaluation.runner import evaluate
-
-RESULTS_DIR = Path("results")
 
 
 def choose_output_dir(
@@ -65,11 +64,14 @@ def describe(
     return "\n".join(lines)
 
 
-def evaluate_from_flags(flags: Any, *, progress: NoProgress | None = None) -> str:
+def evaluate_from_flags(
+    flags: Any, target: Target | None = None, *, progress: NoProgress | None = None
+) -> str:
     """Does what a command line of `eval_attacks.py` asks for.
 
     Args:
         flags: the flags under their canonical names, and `command`.
+        target: what `prepare` found by the same flags; None: it is called here.
         progress: told of every batch; a bar if None.
 
     Returns:
@@ -83,8 +85,8 @@ def evaluate_from_flags(flags: Any, *, progress: NoProgress | None = None) -> st
         return attack_room.describe()
     for name in flags.attack:
         attack_room.get(name)
-    network = load_network(flags)
-    dataset = load_dataset(flags, network)
+    target = target or prepare(flags)
+    network, dataset = load_network(target), target.dataset
     attacks = plan.plan_attacks(flags, dataset=dataset.name)
     plan.check_attacks(network.model, dataset.test.part(0, 1).as_float()[0], attacks)
     content = describe_plan(network.model, dataset.test, attacks, seed=flags.seed)

@@ -59,6 +59,38 @@ def differences(old: Any, new: Any, where: str = "") -> list[str]:
     return [f"{where}: {old} there, {new} here"]
 
 
+def check_folder(path: str | Path, *, resume: bool, overwrite: bool) -> Path:
+    """Makes sure that some evaluation may write to `path`, touching nothing.
+
+    Raises:
+        UserError: if `path` is a file or in a folder that is closed, holds anything without `resume` or
+            `overwrite`, or holds files that are not an evaluation's.
+    """
+    path = Path(path)
+    if resume and overwrite:
+        raise argument_error("overwrite", "not both `resume` and `overwrite`", True)
+    if not path.exists():
+        parent = next(parent for parent in path.absolute().parents if parent.exists())
+        if not (parent.is_dir() and os.access(parent, os.W_OK)):
+            raise argument_error("output_dir", "a path in a folder that can be written", str(path))
+        return path
+    if not path.is_dir():
+        raise argument_error("output_dir", "a folder", f"the file {path}")
+    # A killed run may leave a temporary file, whose name begins with a dot.
+    names = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]
+    if not names:
+        return path
+    if not (resume or overwrite):
+        raise argument_error(
+            "output_dir",
+            "a new or empty folder, or --resume or --overwrite",
+            f"{path}, which is not empty",
+        )
+    if PLAN not in names:
+        raise argument_error("output_dir", f"a folder with an evaluation ({PLAN})", path.as_posix())
+    return path
+
+
 class EvaluationFolder:
     """One evaluation on disk. Build it with `open`; `check` only looks."""
 
@@ -72,33 +104,11 @@ class EvaluationFolder:
         """Makes sure that an evaluation of `plan` may write to `path`, touching nothing.
 
         Raises:
-            UserError: if `path` is a file or in a folder that is closed, holds anything without `resume` or
-                `overwrite`, holds files that are not an evaluation's, or holds an evaluation of something
-                else and `resume` is set.
+            UserError: as `check_folder`, and if `path` holds an evaluation of something else and `resume` is
+                set.
         """
-        path = Path(path)
-        if resume and overwrite:
-            raise argument_error("overwrite", "not both `resume` and `overwrite`", True)
-        if not path.exists():
-            parent = next(parent for parent in path.absolute().parents if parent.exists())
-            if not (parent.is_dir() and os.access(parent, os.W_OK)):
-                raise argument_error("output_dir", "a path in a folder that can be written", str(path))
-            return cls(path)
-        if not path.is_dir():
-            raise argument_error("output_dir", "a folder", f"the file {path}")
-        # A killed run may leave a temporary file, whose name begins with a dot.
-        names = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]
-        if not names:
-            return cls(path)
-        if not (resume or overwrite):
-            raise argument_error(
-                "output_dir",
-                "a new or empty folder, or --resume or --overwrite",
-                f"{path}, which is not empty",
-            )
-        if PLAN not in names:
-            raise argument_error("output_dir", f"a folder with an evaluation ({PLAN})", path.as_posix())
-        if resume:
+        path = check_folder(path, resume=resume, overwrite=overwrite)
+        if resume and (path / PLAN).exists():
             lines = differences(read_json(path / PLAN), plan)
             if lines:
                 raise argument_error("resume", f"the evaluation that {path} holds", "; ".join(lines[:3]))

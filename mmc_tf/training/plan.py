@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 from typing import Any
 
 import numpy as np
 
+from mmc_tf import files
 from mmc_tf.centers import hierarchical_centers, make_centers
-from mmc_tf.checks import UserError, argument_error
+from mmc_tf.checks import argument_error
 from mmc_tf.data import Dataset, Split, load
 from mmc_tf.models import BackboneOptions, resolve
 from mmc_tf.training import runs
@@ -23,6 +23,8 @@ from mmc_tf.training.settings import LoopSettings
 
 # Losses whose head has Max-Mahalanobis centers.
 CENTER_LOSSES = ("MMC", "HMMC", "MMLDA", "EMC")
+# Objectives of attacks that measure distances to them.
+CENTER_OBJECTIVES = ("mmc", "mmc_margin")
 # Losses under which features that collapse to the origin stay there, at C_MM².
 COLLAPSING_LOSSES = ("MMC", "EMC")
 
@@ -146,7 +148,9 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         if not (flags.resume or flags.overwrite)
         else flags.run_name or _stem(flags, adversarial)
     )
-    _check_writable(pathlib.Path(flags.runs_dir), flags.dry_run)
+    if adversarial:
+        check_objective(flags.objective, flags.loss)
+    files.check_writable("runs_dir", flags.runs_dir, probe=not flags.dry_run)
     folder = runs.open_run(
         flags.runs_dir, name, {"flags": values}, resume=flags.resume, overwrite=flags.overwrite
     )
@@ -251,19 +255,12 @@ def _loss_settings(flags: Any) -> dict[str, Any]:
     return {name: value for name, value in chosen.items() if value is not None}
 
 
-def _check_writable(folder: pathlib.Path, dry_run: bool) -> None:
-    """Asks before hours of training whether their result can be written."""
-    existing = folder.absolute()
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise UserError(
-            f"Invalid value for argument `runs_dir`. Expected a folder that can be written to. Received: {folder}"
-        )
-    if not dry_run:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
-        try:
-            probe.write_bytes(b"\0" * 2**20)
-        finally:
-            probe.unlink(missing_ok=True)
+def check_objective(objective: str | None, loss: str | None) -> None:
+    """Makes sure that an attack's objective works with the head of a loss; unknown heads are let pass.
+
+    Raises:
+        UserError: for an objective that measures distances to centers where there are none.
+    """
+    if objective in CENTER_OBJECTIVES and loss is not None and loss not in CENTER_LOSSES:
+        expected = f"one that works without MM centers, such as margin, for loss {loss}"
+        raise argument_error("objective", expected, objective)

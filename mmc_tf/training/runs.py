@@ -12,6 +12,7 @@ import lazy_loader
 
 from mmc_tf import files
 from mmc_tf.checks import UserError, argument_error
+from mmc_tf.training import saved
 
 keras = lazy_loader.load("keras")  # so that folders can be checked without importing TensorFlow
 
@@ -93,12 +94,22 @@ def open_run(
         overwrite: replace a folder that exists.
 
     Raises:
-        UserError: if the folder exists and neither is asked for, if both are, or if a resumed run differs.
+        UserError: if the folder exists and neither is asked for, if both are, if a resumed run differs or its
+            newest checkpoint is damaged, or if what is to be replaced is no run.
     """
     if resume and overwrite:
         raise argument_error("resume", "one of --resume and --overwrite", "both")
+    if name in (".", "..") or pathlib.PurePath(name).name != name:
+        raise argument_error("run_name", "a plain name, without folders", name)
     folder = RunFolder(pathlib.Path(runs_dir) / name)
-    if not folder.path.exists() or overwrite:
+    if not folder.path.exists():
+        return folder
+    if not folder.path.is_dir():
+        raise argument_error("run_name", "the name of a folder", f"the file {folder.path}")
+    if overwrite:
+        # A slip such as --runs_dir=. must not cost somebody their other files.
+        if any(folder.path.iterdir()) and not folder.config_file.exists():
+            raise argument_error("overwrite", f"a run's folder, with {CONFIG}", f"{folder.path} without it")
         return folder
     if not resume:
         raise argument_error(
@@ -110,6 +121,9 @@ def open_run(
             raise argument_error(
                 flag, f"{stored[flag]}, as the run {folder.path} that is resumed has it", value
             )
+    newest = max(folder.checkpoints.glob("step-*.npz"), default=None)
+    if newest is not None:
+        saved.check_checkpoint(newest)
     return folder
 
 
@@ -146,6 +160,32 @@ def find_newest(runs_dir: str | pathlib.Path) -> pathlib.Path:
     return max(finished, key=lambda path: (path / FINAL).stat().st_mtime)
 
 
+def find_model(path: str | pathlib.Path) -> tuple[pathlib.Path, dict[str, Any]]:
+    """The model's file and the configuration of a finished run, or of a `.keras` file on its own (`{}`).
+
+    Args:
+        path: a run's folder, or a `.keras` file.
+
+    Raises:
+        UserError: if it is neither, the run is not finished, or the file is damaged.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        folder = RunFolder(path)
+        config = folder.read_config()
+        if not folder.final_model.exists():
+            expected = f"a finished run (go on with it: --resume --run_name={path.name})"
+            raise argument_error("checkpoint", expected, f"{path}, without {FINAL}")
+        path = folder.final_model
+    elif path.is_file():
+        sibling = RunFolder(path.parent)
+        config = sibling.read_config() if path.name == FINAL and sibling.config_file.exists() else {}
+    else:
+        raise argument_error("checkpoint", "a run's folder or a .keras file", f"{path}, which does not exist")
+    saved.check_model(path)
+    return path, config
+
+
 def load_run(path: str | pathlib.Path) -> tuple[keras.Model, dict[str, Any]]:
     """The model and configuration of a finished run, or of a `.keras` file on its own (configuration `{}`).
 
@@ -157,29 +197,14 @@ def load_run(path: str | pathlib.Path) -> tuple[keras.Model, dict[str, Any]]:
     """
     import mmc_tf.losses  # noqa: F401  registers what a saved model names
 
-    path = pathlib.Path(path)
-    if path.is_dir():
-        folder = RunFolder(path)
-        config = folder.read_config()
-        if not folder.final_model.exists():
-            raise argument_error(
-                "checkpoint", f"a finished run (go on with it: --resume --run_name={path.name})", path
-            )
-        return _load_model(folder.final_model), config
-    if path.is_file():
-        sibling = RunFolder(path.parent)
-        config = sibling.read_config() if path.name == FINAL and sibling.config_file.exists() else {}
-        return _load_model(path), config
-    raise argument_error("checkpoint", "a run's folder or a .keras file", str(path))
+    model_file, config = find_model(path)
+    return _load_model(model_file), config
 
 
 def _load_model(path: pathlib.Path) -> keras.Model:
     try:
         return keras.saving.load_model(path)
-    except (
-        Exception
-    ) as error:  # Keras raises ValueError, KeyError, OSError, BadZipFile and more for a broken file.
+    except Exception as error:  # Keras raises ValueError, KeyError, OSError and more for a file it can't use.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(
-            f"Cannot read the model {path}. Expected a saved Keras model. Received: {reason}"
-        ) from error
+        expected = "a saved Keras model"
+        raise UserError(f"Cannot read the model {path}. Expected {expected}. Received: {reason}") from error

@@ -1,0 +1,109 @@
+"""What is attacked and on which images, found out before anything slow.
+
+Nothing here needs TensorFlow: a mistake is answered in a second, not after the ten that its import may take.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Protocol
+
+from mmc_tf import data, files
+from mmc_tf.checks import argument_error
+from mmc_tf.evaluation import store
+from mmc_tf.training import runs, saved
+from mmc_tf.training.plan import check_objective
+
+RESULTS_DIR = Path("results")
+
+
+class TargetOptions(Protocol):
+    """What says what is attacked and where the results go, as the flags of `eval_attacks.py` name it."""
+
+    attack: list[str]
+    objective: str | None
+    checkpoint: str | None
+    runs_dir: str
+    dataset: str | None
+    data_dir: str | None
+    test_size: int | None
+    output_dir: str | None
+    resume: bool
+    overwrite: bool
+    dry_run: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A saved network that can be attacked, and the images for it.
+
+    Args:
+        path: the run's folder or the `.keras` file.
+        config: the run's configuration; empty without a run.
+        chosen: whether it was taken because it is the newest.
+        dataset: the images.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    chosen: bool
+    dataset: data.Dataset
+
+
+def prepare(options: TargetOptions) -> Target | None:
+    """Finds network and images and checks the folder of the results.
+
+    Returns:
+        What is attacked, or None where only the list of attacks is asked for.
+
+    Raises:
+        UserError: for whatever would make the evaluation impossible.
+    """
+    if "help" in options.attack:
+        return None
+    if options.resume and options.overwrite:
+        raise argument_error("overwrite", "not both `resume` and `overwrite`", True)
+    path = Path(options.checkpoint) if options.checkpoint else runs.find_newest(options.runs_dir)
+    model_file, config = runs.find_model(path)
+    check_objective(options.objective, config.get("flags", {}).get("loss"))
+    name = _dataset_name(options, path, config)
+    if options.output_dir is not None:
+        store.check_folder(options.output_dir, resume=options.resume, overwrite=options.overwrite)
+    files.check_writable("output_dir", options.output_dir or RESULTS_DIR, probe=not options.dry_run)
+    flags = config.get("flags", {})
+    dataset = data.load(
+        name,
+        data_dir=options.data_dir or flags.get("data_dir"),
+        test_size=options.test_size or flags.get("test_size"),
+        validation_size=flags.get("validation_size") or 0,
+        train_size=flags.get("train_size"),
+    )
+    taken = saved.input_shape(model_file)
+    if taken is not None:
+        check_shapes(path, taken, dataset)
+    return Target(path, config, options.checkpoint is None, dataset)
+
+
+def check_shapes(path: Path, taken: tuple[int | None, ...], dataset: data.Dataset) -> None:
+    """Makes sure that a network for images of shape `taken` can look at a data set's.
+
+    Raises:
+        UserError: otherwise.
+    """
+    given = dataset.image_shape
+    if len(taken) != 3 or any(side not in (None, size) for side, size in zip(taken, given, strict=True)):
+        expected = f"a network for images of shape {given} ({dataset.name})"
+        raise argument_error("checkpoint", expected, f"{path}, for images of shape {taken}")
+
+
+def _dataset_name(options: TargetOptions, path: Path, config: dict[str, Any]) -> str:
+    """The data set's name: that of the run unless given, and no other than that."""
+    trained_on = config.get("dataset", {}).get("name") or config.get("flags", {}).get("dataset")
+    given = None if options.dataset is None else data.canonical_name(options.dataset)
+    name = given or trained_on
+    if name is None:
+        raise argument_error("dataset", f"a data set, since {path} does not say its own", "None")
+    if trained_on is not None and name != data.canonical_name(trained_on):
+        raise argument_error("dataset", f"{trained_on}, which {path} was trained on", name)
+    return name
