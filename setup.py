@@ -20,6 +20,7 @@ setup(
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "tensorflow>=2.21",
+        "threadpoolctl>=3",
         "tqdm>=4.66",
     ],
     extras_require={"dev": ["pytest>=8", "ruff>=0.9"]},

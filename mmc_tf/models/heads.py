@@ -7,6 +7,7 @@ in eager mode and within one `tf.function` trace, without a second output.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -64,7 +65,8 @@ class Head(keras.layers.Layer):
         """Logits (N, L), tagged for `head_call`."""
         logits = self.logits(features)
         if not isinstance(logits, keras.KerasTensor):
-            setattr(logits, _TAG, HeadCall(self, features, training))
+            with contextlib.suppress(AttributeError):  # arrays that JAX traces take no attributes
+                setattr(logits, _TAG, HeadCall(self, features, training))
         return logits
 
     def compute_output_shape(self, input_shape):

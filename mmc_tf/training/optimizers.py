@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import lazy_loader
+from typing import TYPE_CHECKING, Any
 
 from mmc_tf.checks import check_choice
 from mmc_tf.registry import Registry
 
-keras = lazy_loader.load("keras")  # so that settings can be checked without importing TensorFlow
+if TYPE_CHECKING:
+    import keras
 
-OPTIMIZERS: Registry[Callable[..., keras.optimizers.Optimizer]] = Registry("optimizer")
+# From our settings to the name and the arguments of a class in `keras.optimizers`.
+OPTIMIZERS: Registry[Callable[..., tuple[str, dict[str, Any]]]] = Registry("optimizer")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @OPTIMIZERS.register("sgd")
-def _sgd(*, learning_rate: float, momentum: float, nesterov: bool) -> keras.optimizers.Optimizer:
-    return keras.optimizers.SGD(learning_rate, momentum=momentum, nesterov=nesterov)
+def _sgd(*, momentum: float, nesterov: bool):
+    return "SGD", {"momentum": momentum, "nesterov": nesterov}
 
 
 @OPTIMIZERS.register("adam")
-def _adam(*, learning_rate: float, momentum: float, nesterov: bool) -> keras.optimizers.Optimizer:
+def _adam(*, momentum: float, nesterov: bool):
     del nesterov
-    return keras.optimizers.Adam(learning_rate, beta_1=momentum)
+    return "Adam", {"beta_1": momentum}
 
 
 @OPTIMIZERS.register("rmsprop")
-def _rmsprop(*, learning_rate: float, momentum: float, nesterov: bool) -> keras.optimizers.Optimizer:
+def _rmsprop(*, momentum: float, nesterov: bool):
     del (
         momentum,
         nesterov,
-    )  # Keras' default, 0, as the original: momentum 0.9 on top of RMSprop diverges at lr 0.01.
-    return keras.optimizers.RMSprop(learning_rate)
+    )  # Keras' default of 0 as in the original: 0.9 on top of RMSprop diverges at lr 0.01.
+    return "RMSprop", {}
 
 
 def make_optimizer(
@@ -55,6 +56,9 @@ def make_optimizer(
     Raises:
         UserError: for another name or precision.
     """
+    import keras  # here, so that settings are checked without TensorFlow
+
     check_choice("precision", precision, PRECISIONS)
-    optimizer = OPTIMIZERS.get(name)(learning_rate=learning_rate, momentum=momentum, nesterov=nesterov)
+    class_name, arguments = OPTIMIZERS.get(name)(momentum=momentum, nesterov=nesterov)
+    optimizer = getattr(keras.optimizers, class_name)(learning_rate, **arguments)
     return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer

@@ -6,15 +6,14 @@ import dataclasses
 import json
 import pathlib
 import shutil
-from typing import Any
-
-import lazy_loader
+from typing import TYPE_CHECKING, Any
 
 from mmc_tf import files
 from mmc_tf.checks import UserError, argument_error
-from mmc_tf.training import saved
 
-keras = lazy_loader.load("keras")  # so that folders can be checked without importing TensorFlow
+if TYPE_CHECKING:
+    import keras
+from mmc_tf.training import saved
 
 FINAL = "final.keras"
 CONFIG = "config.json"
@@ -202,6 +201,8 @@ def load_run(path: str | pathlib.Path) -> tuple[keras.Model, dict[str, Any]]:
 
 
 def _load_model(path: pathlib.Path) -> keras.Model:
+    import keras  # here, so that folders are checked without TensorFlow
+
     try:
         return keras.saving.load_model(path)
     except Exception as error:  # Keras raises ValueError, KeyError, OSError and more for a file it can't use.

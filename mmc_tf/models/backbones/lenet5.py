@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import lazy_loader
-
 from mmc_tf.checks import argument_error
 from mmc_tf.models.backbones.base import backbones
 from mmc_tf.models.backbones.options import BackboneOptions
-from mmc_tf.models.backbones.stack import Stack
-
-keras = lazy_loader.load("keras")  # so that a name can be checked without importing TensorFlow
 
 
 @backbones.register("lenet5", feature_dim=lambda: 64)
@@ -32,10 +27,12 @@ def lenet5(inputs, options: BackboneOptions):
     if min(inputs.shape[1:3]) < 4:
         size = f"lenet5 with images of {inputs.shape[1]}x{inputs.shape[2]}"
         raise argument_error("model", "images of at least 4x4 pixels for lenet5", size)
+    from mmc_tf.models.backbones.stack import Stack  # here, since it imports Keras
+
     stack = Stack(options, use_bn=False)
     x = inputs
     for filters in (32, 64):
         x = stack.pool(stack.activation(stack.norm(stack.conv(x, filters, kernel_size=5))))
-    x = keras.layers.Flatten(name="flatten")(x)
+    x = stack.flatten(x)
     x = stack.dropout(stack.activation(stack.dense(x, 1024)))
     return stack.features(x, auxiliary=options.feature_dim is not None)

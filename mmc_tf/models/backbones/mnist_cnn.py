@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import lazy_loader
-
 from mmc_tf.checks import argument_error
 from mmc_tf.models.backbones.base import backbones
 from mmc_tf.models.backbones.options import BackboneOptions
-from mmc_tf.models.backbones.stack import Stack
-
-keras = lazy_loader.load("keras")  # so that a name can be checked without importing TensorFlow
 
 SMALLEST = 20
 
@@ -34,12 +29,14 @@ def mnist_cnn(inputs, options: BackboneOptions):
             f"images of at least {SMALLEST}x{SMALLEST} pixels for mnist (lenet5 takes smaller ones)",
             f"mnist with images of {inputs.shape[1]}x{inputs.shape[2]}",
         )
+    from mmc_tf.models.backbones.stack import Stack  # here, since it imports Keras
+
     stack = Stack(options, use_bn=False)
     x = inputs
     for filters in (32, 64):
         for _ in range(2):
             x = stack.activation(stack.norm(stack.conv(x, filters, padding="valid")))
         x = stack.pool(x)
-    x = keras.layers.Flatten(name="flatten")(x)
+    x = stack.flatten(x)
     x = stack.activation(stack.dense(x, 200))
     return stack.features(stack.dropout(x, default=0.5))

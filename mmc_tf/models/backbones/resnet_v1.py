@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import lazy_loader
-
 from mmc_tf.models.backbones.base import backbones, check_depth
 from mmc_tf.models.backbones.options import BackboneOptions
-from mmc_tf.models.backbones.stack import Stack
-
-keras = lazy_loader.load("keras")  # so that a name can be checked without importing TensorFlow
 
 
 @backbones.register("resnetDv1", feature_dim=lambda depth: 64, depth_rule=(6, 2))
@@ -29,6 +24,8 @@ def resnet_v1(inputs, options: BackboneOptions, *, depth: int):
     Raises:
         UserError: for another depth.
     """
+    from mmc_tf.models.backbones.stack import Stack  # here, since it imports Keras
+
     blocks = check_depth("resnetDv1", depth)
     stack = Stack(options)
     x = stack.activation(stack.norm(stack.conv(inputs, 16)))
@@ -41,4 +38,4 @@ def resnet_v1(inputs, options: BackboneOptions, *, depth: int):
             if widens:
                 x = stack.conv(x, filters, kernel_size=1, strides=strides)
             x = stack.activation(stack.add(x, y))
-    return stack.features(keras.layers.GlobalAveragePooling2D(name="pooling")(x))
+    return stack.features(stack.average(x))

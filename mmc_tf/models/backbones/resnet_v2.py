@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import lazy_loader
-
 from mmc_tf.models.backbones.base import backbones, check_depth
 from mmc_tf.models.backbones.options import BackboneOptions
-from mmc_tf.models.backbones.stack import Stack
-
-keras = lazy_loader.load("keras")  # so that a name can be checked without importing TensorFlow
 
 
 @backbones.register("resnetDv2", feature_dim=lambda depth: 256, depth_rule=(9, 2))
@@ -30,6 +25,8 @@ def resnet_v2(inputs, options: BackboneOptions, *, depth: int):
     Raises:
         UserError: for another depth.
     """
+    from mmc_tf.models.backbones.stack import Stack  # here, since it imports Keras
+
     blocks = check_depth("resnetDv2", depth)
     stack = Stack(options)
     x = stack.activation(stack.norm(stack.conv(inputs, 16)))
@@ -47,4 +44,4 @@ def resnet_v2(inputs, options: BackboneOptions, *, depth: int):
             x = stack.add(x, y)
         narrow = wide
     x = stack.activation(stack.norm(x))
-    return stack.features(keras.layers.GlobalAveragePooling2D(name="pooling")(x))
+    return stack.features(stack.average(x))

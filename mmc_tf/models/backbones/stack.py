@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-import lazy_loader
+import keras
 import numpy as np
 
 from mmc_tf.checks import argument_error
 from mmc_tf.models.backbones.options import BackboneOptions
-
-keras = lazy_loader.load("keras")  # so that a name can be checked without importing TensorFlow
 
 LEAKY_SLOPE = 0.1
 
@@ -84,6 +82,14 @@ class Stack:
     def pool(self, x):
         """The largest value of each 2 x 2 square."""
         return keras.layers.MaxPooling2D(2, name=self._name("max_pooling2d"))(x)
+
+    def average(self, x):
+        """The mean of each channel over the image."""
+        return keras.layers.GlobalAveragePooling2D(name="pooling")(x)
+
+    def flatten(self, x):
+        """All values of an image in one row."""
+        return keras.layers.Flatten(name="flatten")(x)
 
     def dropout(self, x, *, default: float = 0.0):
         """Dropout at the options' rate, or nothing where the rate is 0."""

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import lazy_loader
-
 from mmc_tf.models.backbones.base import backbones, check_depth
 from mmc_tf.models.backbones.options import BackboneOptions
-from mmc_tf.models.backbones.stack import Stack
-
-keras = lazy_loader.load("keras")  # so that a name can be checked without importing TensorFlow
 
 
 @backbones.register("wrn-D-K", feature_dim=lambda depth, widen_factor: 64 * widen_factor, depth_rule=(6, 4))
@@ -30,6 +25,8 @@ def wide_resnet(inputs, options: BackboneOptions, *, depth: int, widen_factor: i
     Raises:
         UserError: for another depth.
     """
+    from mmc_tf.models.backbones.stack import Stack  # here, since it imports Keras
+
     blocks = check_depth("wrn-D-K", depth)
     stack = Stack(options)
     # A bias in front of a batch normalization would be subtracted again.
@@ -48,4 +45,4 @@ def wide_resnet(inputs, options: BackboneOptions, *, depth: int, widen_factor: i
             y = stack.conv(y, filters, use_bias=use_bias)
             x = stack.add(shortcut, y)
     x = stack.activation(stack.norm(x))
-    return stack.features(keras.layers.GlobalAveragePooling2D(name="pooling")(x))
+    return stack.features(stack.average(x))
