@@ -29,7 +29,7 @@ docs: $(STAMP)
 lock:
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet pip-tools
-	$(VENV)/bin/pip-compile --quiet --generate-hashes --extra dev --strip-extras --no-emit-index-url \
+	$(VENV)/bin/pip-compile --quiet --allow-unsafe --generate-hashes --extra dev --strip-extras --no-emit-index-url \
 	    --no-header --no-annotate --output-file requirements.lock setup.py
 
 $(STAMP): requirements.lock setup.py
