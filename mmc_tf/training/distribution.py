@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
 
 import tensorflow as tf
 
-from mmc_tf.checks import UserError, argument_error, check_choice
+from mmc_tf.checks import argument_error, check_choice
+from mmc_tf.training.cluster import check_cluster, num_workers
 
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 
@@ -28,12 +27,7 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     if name == "auto":
         name = _automatic()
     if name == "multi_worker":
-        if _num_workers() < 1:
-            raise UserError(
-                "Invalid value for argument `strategy`. Expected the environment variable TF_CONFIG with "
-                '{"cluster": {"worker": [...]}, "task": {...}} for multi_worker. '
-                f"Received: TF_CONFIG={os.environ.get('TF_CONFIG')}"
-            )
+        check_cluster()
         return tf.distribute.MultiWorkerMirroredStrategy()
     if name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
@@ -42,17 +36,9 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
 
 def _automatic() -> str:
-    if _num_workers() > 1:
+    if num_workers() > 1:
         return "multi_worker"
     return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "none"
-
-
-def _num_workers() -> int:
-    try:
-        cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
-    except json.JSONDecodeError as error:
-        raise argument_error("TF_CONFIG", "JSON", str(error)) from None
-    return len(cluster.get("worker", [])) + len(cluster.get("chief", []))
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -18,6 +18,7 @@ from mmc_tf.checks import argument_error
 from mmc_tf.data import Dataset, Split, load
 from mmc_tf.models import BackboneOptions, resolve
 from mmc_tf.training import runs
+from mmc_tf.training.cluster import check_cluster
 from mmc_tf.training.schedules import default_epochs
 from mmc_tf.training.settings import LoopSettings
 
@@ -148,6 +149,8 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         if not (flags.resume or flags.overwrite)
         else flags.run_name or _stem(flags, adversarial)
     )
+    if flags.strategy == "multi_worker":
+        check_cluster()
     if adversarial:
         check_objective(flags.objective, flags.loss)
     files.check_writable("runs_dir", flags.runs_dir, probe=not flags.dry_run)
