@@ -16,7 +16,7 @@ from mmc_tf.checks import UserError
 from mmc_tf.files import replacing
 from mmc_tf.losses import LOSSES
 from mmc_tf.models import build_classifier
-from mmc_tf.training import checkpoints, runs
+from mmc_tf.training import checkpoints, log, runs
 from mmc_tf.training.distribution import check_batch_size, is_chief, make_strategy
 from mmc_tf.training.failures import TrainingFailedError
 from mmc_tf.training.loop import TrainingLoop
@@ -100,10 +100,6 @@ def train(
         "method": recipe.description,
         "finished": False,
     }
-    if chief:
-        if not resume:
-            runs.clear(plan.folder)
-        plan.folder.write_config(config)
     model, loss = _build(plan, strategy)
     name, monitored = plan.monitored
     loop = TrainingLoop(
@@ -122,7 +118,12 @@ def train(
     )
     if newest is not None:
         loop.restore(newest)
-    row = loop.run()
+    # Only now, when everything is built: a mistake must not have cost the run that is replaced.
+    if chief:
+        if not resume:
+            runs.clear(plan.folder)
+        plan.folder.write_config(config)
+    row = loop.run() or log.last(plan.folder.log_file)
     tested = loop.evaluate(plan.dataset.test)
     if chief:
         with replacing(plan.folder.final_model) as temporary:

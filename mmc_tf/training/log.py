@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import pathlib
+from typing import Any
 
 from mmc_tf.files import replacing
 
@@ -37,6 +38,16 @@ def read(path: pathlib.Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def last(path: pathlib.Path) -> dict[str, Any]:
+    """The last row with its numbers as numbers, as `append` got it; empty where there is no row."""
+    rows = read(path)
+    whole = ("epoch", "step")
+    return {
+        name: text if name == "monitored" else int(text) if name in whole else float(text)
+        for name, text in (rows[-1] if rows else {}).items()
+    }
 
 
 def truncate(path: pathlib.Path, *, step: int) -> None:
