@@ -165,7 +165,7 @@ class Attack(abc.ABC):
         targets = None if targets is None else tf.cast(targets, tf.int32)
         crafted = self.run(
             Oracle(model, labels, targets, choose_objective=self.choose_objective),
-            images,
+            tf.convert_to_tensor(images),
             indices=tf.cast(indices, tf.int64),
             seed=tf.cast(seed, tf.int64),
             tunables=_as_tensors({**self.tunables(), **overrides}),

@@ -128,10 +128,9 @@ class GradientAttack(Attack):
 
         zero = tf.constant(0)
         state = (zero, images, tf.where(active, 0, GOAL), tf.zeros_like(oracle.labels), zero, zero)
-        if several:
-            state = tf.while_loop(unbroken, run_once, state, parallel_iterations=1)
-        else:
-            state = run_once(*state)
+        state = (
+            tf.while_loop(unbroken, run_once, state, parallel_iterations=1) if several else run_once(*state)
+        )
         _, best, _, queries, forward_calls, backward_calls = state
         return Crafted(best, queries, forward_calls, backward_calls)
 

@@ -8,21 +8,18 @@ import numpy as np
 import tensorflow as tf
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LinearBed:
     """h = factor·(xW + b), images x uniform in the box, labels = predictions."""
 
     kernel: np.ndarray  # (D, L) float32
     bias: np.ndarray  # (L,) float32
     images: np.ndarray  # (N, H, W, C) float32
-    factor: float = 1.0
+    factor: float | tf.Variable = 1.0
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         flat = tf.reshape(images, (-1, len(self.kernel)))
         return self.factor * (flat @ self.kernel + self.bias)
-
-    def __hash__(self) -> int:
-        return id(self)
 
     @property
     def logits(self) -> np.ndarray:

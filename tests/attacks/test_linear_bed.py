@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from linear_bed import exactly_robust, largest_gain, make_bed
 from scipy.optimize import minimize
 
@@ -107,29 +108,33 @@ def test_momentum_without_memory_is_bim_bit_for_bit(num_classes):
 @pytest.mark.parametrize("name", ["fgsm", "bim", "mim", "pgd"])
 def test_logits_of_mmc_size_blind_cross_entropy_and_nothing_else(name):
     """The cheapest test that an attack copes with MMC-scale logits: the same classifier, times 3,000."""
-    plain, steep = make_bed(), make_bed(factor=3000.0)
-    settings = {"epsilon": RADII["linf"]}
-    robust = {}
-    for factor, bed in ((1, plain), (3000, steep)):
-        for objective in ("ce", "margin", "dlr"):
-            result = attacks.make(name, objective=objective, **settings)(bed, bed.images, bed.labels)
-            robust[factor, objective] = (~result.success).mean()
-            if objective == "ce":
-                gaps = np.sort(bed.factor * bed.logits)
-                blind = gaps[:, -1] - gaps[:, -2] > 104
-                assert (result.zero_gradient >= blind).all()
-                assert blind.mean() > 0.7 if factor == 3000 else not blind.any()
-                assert result.zero_gradient.mean() == pytest.approx(blind.mean(), abs=0.05)
-            else:
-                assert not result.zero_gradient.any()
-    for objective in ("margin", "dlr"):
-        assert robust[3000, objective] == pytest.approx(robust[1, objective], abs=0.008)
-    assert robust[3000, "ce"] >= robust[1, "ce"] + 0.1
+    factor = tf.Variable(1.0)
+    bed = make_bed(factor=factor)
+    ranked = np.sort(bed.logits)
+    gaps = ranked[:, -1] - ranked[:, -2]
+    for objective in ("ce", "margin", "dlr") if name == "pgd" else ("ce", "margin"):
+        attack = attacks.make(name, epsilon=RADII["linf"], objective=objective)
+        factor.assign(1.0)
+        plain = attack(bed, bed.images, bed.labels)
+        factor.assign(3000.0)
+        steep = attack(bed, bed.images, bed.labels)
+        lost = steep.misclassified.mean() - plain.misclassified.mean()
+        assert not plain.zero_gradient.any()
+        if objective == "ce":
+            assert lost <= -0.1
+            # TensorFlow flushes what is below 1.2e-38, the softmax at a gap of 87.3.
+            np.testing.assert_array_equal(steep.zero_gradient, 3000 * gaps > 87.4)
+            assert steep.zero_gradient.mean() > 0.7
+        else:
+            assert abs(lost) <= 0.008
+            assert not steep.zero_gradient.any()
 
 
 def test_moderate_scaling_changes_nothing_for_cross_entropy():
-    for factor in (1.0, 10.0):
-        bed = make_bed(factor=factor)
-        exact = exactly_robust(bed, norm="linf", epsilon=RADII["linf"]).mean()
+    factor = tf.Variable(1.0)
+    bed = make_bed(factor=factor)
+    exact = exactly_robust(bed, norm="linf", epsilon=RADII["linf"]).mean()
+    for value in (1.0, 10.0):
+        factor.assign(value)
         result = attacks.make("pgd", epsilon=RADII["linf"])(bed, bed.images, bed.labels)
         assert (~result.success).mean() == pytest.approx(exact, abs=0.03)

@@ -1,0 +1,15 @@
+"""The examples in the docstrings of the attacks."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["bim", "fgsm", "mim", "pgd", "projections", "registry"])
+def test_docstring_examples(name):
+    outcome = doctest.testmod(importlib.import_module(f"mmc_tf.attacks.{name}"))
+    assert outcome.attempted > 0
+    assert outcome.failed == 0
