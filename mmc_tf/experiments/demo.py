@@ -23,13 +23,14 @@ from mmc_tf.files import replacing
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EPSILON = 0.1
-LOSSES = ("SCE", "MMC")
-# Name in the table, and the flags that make the attacker.
-ATTACKERS = {
-    "naive: softmax cross-entropy": ("--noadaptive",),
-    "adaptive: the paper's objective": ("--adaptive",),
-    "adaptive: margin": ("--objective=margin",),
-}
+# Network, name of the attacker in the table, and the flags that make it. For SCE naive and adaptive are the same.
+ROWS = (
+    ("SCE", "softmax cross-entropy", ("--adaptive",)),
+    ("SCE", "margin", ("--objective=margin",)),
+    ("MMC", "softmax cross-entropy, naive", ("--noadaptive",)),
+    ("MMC", "the paper's objective, adaptive", ("--adaptive",)),
+    ("MMC", "margin, adaptive", ("--objective=margin",)),
+)
 COLUMNS = (("FGSM", "fgsm", 1), ("PGD-10", "pgd", 10), ("PGD-50", "pgd", 50))
 
 
@@ -42,37 +43,33 @@ def run_demo(*, epochs: int, examples: int, runs_dir: pathlib.Path, results_dir:
         runs_dir: where the networks go, under names that begin with `demo-`; those of an earlier demo are replaced.
         results_dir: where results and table go.
     """
-    rows = []
-    for loss in LOSSES:
-        run = runs_dir / f"demo-{loss.lower()}"
+    for loss in dict.fromkeys(row[0] for row in ROWS):
         _script(
             "train_std.py",
             "--dataset=digits",
             f"--loss={loss}",
             f"--epochs={epochs}",
             f"--runs_dir={runs_dir}",
-            f"--run_name={run.name}",
+            f"--run_name={_run_name(loss)}",
             "--overwrite",
         )
-        for number, (attacker, flags) in enumerate(ATTACKERS.items()):
-            records = []
-            for attacks, steps in (("fgsm,pgd", 10), ("pgd", 50)):
-                folder = results_dir / f"{loss.lower()}-{number}-{steps}"
-                _script(
-                    "eval_attacks.py",
-                    f"--checkpoint={run}",
-                    f"--attack={attacks}",
-                    f"--epsilon={EPSILON}",
-                    f"--num_steps={steps}",
-                    f"--examples={examples}",
-                    *flags,
-                    f"--output_dir={folder}",
-                    "--overwrite",
-                    quiet=True,
-                )
-                results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-                records += results["attacks"]
-            rows.append((loss, attacker, results["clean_accuracy"], records))
+    rows = []
+    for number, (loss, attacker, flags) in enumerate(ROWS, start=1):
+        folder = results_dir / f"{number}-{loss.lower()}"
+        _script(
+            "eval_attacks.py",
+            f"--checkpoint={runs_dir / _run_name(loss)}",
+            "--attack=fgsm,pgd",
+            f"--epsilon={EPSILON}",
+            "--num_steps=10,50",
+            f"--examples={examples}",
+            *flags,
+            f"--output_dir={folder}",
+            "--overwrite",
+            quiet=True,
+        )
+        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        rows.append((loss, attacker, results["clean_accuracy"], results["attacks"]))
     table = format_table(rows)
     with replacing(results_dir / "table.md") as temporary:
         temporary.write_text(table + "\n", encoding="utf-8")
@@ -93,6 +90,10 @@ def format_table(rows: Sequence[tuple[str, str, float, list[dict[str, Any]]]]) -
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
         for line in lines
     )
+
+
+def _run_name(loss: str) -> str:
+    return f"demo-{loss.lower()}"
 
 
 def _robust_accuracy(records: list[dict[str, Any]], attack: str, num_steps: int) -> float:

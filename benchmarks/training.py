@@ -1,0 +1,190 @@
+"""What MMC, adversarial training and the input pipeline cost, side by side in one run.
+
+command   python benchmarks/training.py [--model=resnet32] [--rounds=7] [--no_memory]
+prints    ratios of medians over interleaved rounds, so that a busy machine slows both sides of a ratio alike,
+          and the peak memory of each piece of work, each in a process of its own
+targets   MMC step / SCE step <= 1.02; adversarial step / (10 input gradients + 1 step) <= 1.05;
+          step fed by the pipeline / step on a cached batch <= 1.05; PGD-10 against CleverHans' loop >= 1.5 times
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+from cleverhans.tf2.attacks.projected_gradient_descent import projected_gradient_descent
+
+from mmc_tf.attacks import make
+from mmc_tf.data import Augmentation, Split, training_batches
+from mmc_tf.losses import LOSSES
+from mmc_tf.models import build_classifier
+from mmc_tf.training.optimizers import make_optimizer
+from mmc_tf.training.recipes import FixedEpsilonTraining, Recipe, StandardTraining
+from mmc_tf.training.steps import make_train_step
+
+BATCH_SIZE, ATTACK_BATCH_SIZE, NUM_STEPS, EPSILON, STEP_SIZE = 50, 100, 10, 8 / 255, 2 / 255
+Work = Callable[[], object]
+
+
+def images_and_labels(size: int) -> Split:
+    rng = np.random.default_rng(0)
+    return Split(rng.integers(0, 256, (size, 32, 32, 3), np.uint8), rng.integers(0, 10, size))
+
+
+def batches(start: int):
+    augmentation = Augmentation(flip=True, shift=0.1)
+    data = images_and_labels(5000)
+    return iter(
+        training_batches(data, batch_size=BATCH_SIZE, seed=start, num_steps=10**6, augmentation=augmentation)
+    )
+
+
+@functools.cache
+def network(model_name: str, loss_name: str) -> keras.Model:
+    head = LOSSES.get(loss_name).head
+    return build_classifier(model_name, input_shape=(32, 32, 3), num_classes=10, head=head)
+
+
+def training_step(model_name: str, loss_name: str, recipe: Recipe, *, piped: bool = False) -> Work:
+    model = network(model_name, loss_name)
+    # So small a rate that the weights, and with them the work, stay what they are.
+    optimizer = make_optimizer("sgd", learning_rate=1e-9)
+    optimizer.build(model.trainable_variables)
+    step = make_train_step(
+        model=model,
+        loss=LOSSES.get(loss_name)(),
+        optimizer=optimizer,
+        recipe=recipe,
+        strategy=tf.distribute.get_strategy(),
+        batch_size=BATCH_SIZE,
+        clip_norm=10.0,
+    )
+    source = batches(0)
+    cached, zero = next(source), tf.constant(0, tf.int64)
+    return lambda: float(step(next(source) if piped else cached, zero)["loss"])
+
+
+def input_gradient(model_name: str, loss_name: str) -> Work:
+    """One gradient of the head's own objective with respect to a batch of training size."""
+    model, batch = network(model_name, loss_name), next(batches(0))
+    loss = LOSSES.get(loss_name)()
+
+    @tf.function
+    def gradient(images, labels):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            total = tf.reduce_sum(loss.per_example(labels, model(images, training=False)))
+        return tape.gradient(total, images)
+
+    return lambda: gradient(batch["images"], batch["labels"])[0, 0, 0, 0].numpy()
+
+
+def our_pgd(model_name: str) -> Work:
+    """PGD-10 without early stop: CleverHans attacks every image to the end."""
+    attack = make(
+        "pgd", epsilon=EPSILON, step_size=STEP_SIZE, num_steps=NUM_STEPS, iterate="last", objective="ce"
+    )
+    split = images_and_labels(ATTACK_BATCH_SIZE)
+    images = tf.constant(split.as_float())
+    labels, indices = tf.constant(split.labels), tf.range(ATTACK_BATCH_SIZE, dtype=tf.int64)
+    model = network(model_name, "SCE")
+
+    @tf.function
+    def crafted(images, labels, indices):
+        return attack.perturb(model, images, labels, indices=indices)
+
+    return lambda: crafted(images, labels, indices)[0, 0, 0, 0].numpy()
+
+
+def cleverhans_pgd(model_name: str) -> Work:
+    split = images_and_labels(ATTACK_BATCH_SIZE)
+    images = tf.constant(split.as_float())
+    model = network(model_name, "SCE")
+    # A compiled model is the kindest reading of its documentation.
+    logits = tf.function(lambda x: model(x, training=False))
+    return lambda: projected_gradient_descent(
+        logits,
+        images,
+        EPSILON,
+        STEP_SIZE,
+        NUM_STEPS,
+        np.inf,
+        clip_min=0.0,
+        clip_max=1.0,
+        y=split.labels,
+        sanity_checks=False,
+    )[0, 0, 0, 0].numpy()
+
+
+def all_work(model_name: str) -> dict[str, Callable[[], Work]]:
+    attack = make("pgd", epsilon=EPSILON, step_size=STEP_SIZE, num_steps=NUM_STEPS, iterate="last")
+    adversarial = FixedEpsilonTraining(attack, num_classes=10)
+    return {
+        "SCE step": lambda: training_step(model_name, "SCE", StandardTraining()),
+        "MMC step": lambda: training_step(model_name, "MMC", StandardTraining()),
+        "MMC step, piped": lambda: training_step(model_name, "MMC", StandardTraining(), piped=True),
+        "MMC input gradient": lambda: input_gradient(model_name, "MMC"),
+        "MMC adversarial step": lambda: training_step(model_name, "MMC", adversarial),
+        "PGD-10, ours": lambda: our_pgd(model_name),
+        "PGD-10, CleverHans": lambda: cleverhans_pgd(model_name),
+    }
+
+
+def median_seconds(work: dict[str, Work], rounds: int) -> dict[str, float]:
+    """The median over interleaved rounds of each piece of work, after one round to compile."""
+    times: dict[str, list[float]] = {name: [] for name in work}
+    for number in range(rounds + 1):
+        for name, run in work.items():
+            started = time.perf_counter()
+            run()
+            if number:
+                times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def peak_memory(name: str, arguments: argparse.Namespace) -> float:
+    """Peak resident memory in GiB of a process that does this work alone."""
+    command = [sys.executable, __file__, f"--model={arguments.model}", f"--only={name}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="resnet32")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--no_memory", action="store_true")
+    parser.add_argument("--only", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    makers = all_work(arguments.model)
+    if arguments.only:
+        run = makers[arguments.only]()
+        run(), run()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+        return
+    seconds = median_seconds({name: make_work() for name, make_work in makers.items()}, arguments.rounds)
+    print(f"{arguments.model}, batch {BATCH_SIZE} (attacks {ATTACK_BATCH_SIZE}), {arguments.rounds} rounds")
+    for name, value in seconds.items():
+        memory = "" if arguments.no_memory else f"  peak {peak_memory(name, arguments):.2f} GiB"
+        print(f"{name:<22} {1000 * value:9.1f} ms{memory}")
+    parts = 10 * seconds["MMC input gradient"] + seconds["MMC step"]
+    for text, value, target in (
+        ("MMC step / SCE step", seconds["MMC step"] / seconds["SCE step"], "<= 1.02"),
+        ("adversarial step / its parts", seconds["MMC adversarial step"] / parts, "<= 1.05"),
+        ("piped step / cached step", seconds["MMC step, piped"] / seconds["MMC step"], "<= 1.05"),
+        ("PGD-10, CleverHans / ours", seconds["PGD-10, CleverHans"] / seconds["PGD-10, ours"], ">= 1.5"),
+    ):
+        print(f"{text:<30} {value:5.2f}   target {target}")
+
+
+if __name__ == "__main__":
+    main()
