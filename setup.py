@@ -19,6 +19,7 @@ setup(
         "numpy>=2",
         "scikit-learn>=1.5",
         "scipy>=1.13",
+        "tensorboard>=2.20",
         "tensorflow>=2.21",
         "threadpoolctl>=3",
         "tqdm>=4.66",

@@ -247,7 +247,8 @@ class TrainingLoop:
             tqdm.write(
                 f"epoch {row['epoch']}: loss {row['loss']:.4g}, training accuracy {row['accuracy']:.2%}, "
                 f"{self.monitored_name} accuracy {row['monitored_accuracy']:.2%}, "
-                f"{row['images_per_second']:.0f} images/s, {row['seconds']:.0f} s"
+                f"{row['images_per_second']:.0f} images/s, {row['seconds']:.0f} s, "
+                f"about {self._seconds_left(row) / 60:.0f} min left"
             )
         if self.folder is not None and is_chief(self.strategy):
             log.append(self.folder.log_file, row)
@@ -258,6 +259,10 @@ class TrainingLoop:
             epoch, {name: value for name, value in row.items() if name != "monitored"}
         )
         return row
+
+    def _seconds_left(self, row: dict[str, Any]) -> float:
+        """What the rest of the run takes at the pace of all of it so far."""
+        return row["seconds"] / self.step * (self.num_steps - self.step)
 
     def _checkpoint(self, started: float) -> None:
         if self.folder is None or not is_chief(self.strategy):

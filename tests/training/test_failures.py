@@ -27,6 +27,13 @@ def test_a_passing_dip_is_no_collapse():
     feed(CollapseDetector(10.0), intervals)
 
 
+def test_network_of_dead_units_is_recognized():
+    loop = toy_loop(batch_size=50, epochs=60)
+    loop.model.get_layer("dense_1").bias.assign(np.full(1024, -1e3, np.float32))
+    with pytest.raises(TrainingFailedError, match="the features collapsed to the origin by step"):
+        loop.run()
+
+
 def test_divergence_names_step_rate_and_checkpoint():
     where = {"what": "loss", "step": 7, "learning_rate": 0.5, "kept": "the last good checkpoint is a.npz"}
     with pytest.raises(
