@@ -112,11 +112,9 @@ def _dataset_and_model(values: dict[str, Any]) -> dict[str, Any]:
         wants_mnist = values["is_2d_demo"] or values["learning_policy"] in ("MMC-M", "MMA-MNIST")
         dataset = "mnist" if wants_mnist or model == "mnist" else "cifar10"
     if model is None:
+        own = "resnet32" if is_cifar(dataset) else "lenet5" if dataset == "digits" else "mnist"
         # --version is a ResNet's: with it the original builds five blocks a stage on every data set.
-        if version is not None or is_cifar(dataset):
-            model = "resnet32"
-        else:
-            model = "lenet5" if dataset == "digits" else "mnist"
+        model = own if version is None else "resnet32"
     elif version is not None and not model.startswith("resnet"):
         raise argument_error("version", f"none, because {model} is not a ResNet", str(version))
     return {"dataset": dataset, "model": model}

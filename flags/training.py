@@ -38,7 +38,8 @@ def _define_network(define: Define) -> None:
         Integer(minimum=1),
         None,
         "Dimension d of the features z.",
-        default_text="64 for ResNet v1 and lenet5, 256 for v2, 64 K for wrn-D-K, 200 for mnist",
+        default_text="64 for ResNet v1 and lenet5 (256 if the classes' simplex does not fit), 256 for v2, "
+        "64 K for wrn-D-K, 200 for mnist",
     )
     define(
         "is_2d_demo",

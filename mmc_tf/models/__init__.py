@@ -8,7 +8,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "backbones": ["BackboneOptions", "resolve"],
+        "backbones": ["Backbone", "BackboneOptions", "resolve"],
         "build": ["build_classifier", "default_preprocessing"],
         "heads": ["HEADS", "Head", "HeadCall", "head_call"],
     },

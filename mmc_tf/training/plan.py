@@ -16,7 +16,7 @@ from mmc_tf import files
 from mmc_tf.centers import hierarchical_centers, make_centers
 from mmc_tf.checks import argument_error
 from mmc_tf.data import Dataset, Split, load
-from mmc_tf.models import BackboneOptions, resolve
+from mmc_tf.models import Backbone, BackboneOptions, resolve
 from mmc_tf.training import runs
 from mmc_tf.training.cluster import check_cluster
 from mmc_tf.training.schedules import default_epochs
@@ -26,6 +26,8 @@ from mmc_tf.training.settings import LoopSettings
 CENTER_LOSSES = ("MMC", "HMMC", "MMLDA", "EMC")
 # Objectives of attacks that measure distances to them.
 CENTER_OBJECTIVES = ("mmc", "mmc_margin")
+# Dimension of the original's features, for simplices that the network's own has no room for.
+ROOMY_FEATURE_DIM = 256
 # Losses under which features that collapse to the origin stay there, at C_MM².
 COLLAPSING_LOSSES = ("MMC", "EMC")
 
@@ -135,15 +137,6 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
     """
     values = flags.as_dict()
     backbone = resolve(flags.model, version=flags.version)
-    options = BackboneOptions(
-        use_bn=flags.use_bn,
-        use_leaky=flags.use_leaky,
-        use_dense=flags.use_dense,
-        feature_dim=flags.feature_dim,
-        weight_decay=flags.weight_decay,
-        dropout=flags.dropout,
-        seed=flags.seed,
-    )
     name = (
         flags.run_name or runs.unused_name(flags.runs_dir, _stem(flags, adversarial))
         if not (flags.resume or flags.overwrite)
@@ -164,7 +157,16 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         test_size=flags.test_size,
         validation_size=flags.validation_size,
     )
-    feature_dim = flags.feature_dim or backbone.feature_dim
+    options = BackboneOptions(
+        use_bn=flags.use_bn,
+        use_leaky=flags.use_leaky,
+        use_dense=flags.use_dense,
+        feature_dim=_feature_dim(flags, backbone, dataset.num_classes),
+        weight_decay=flags.weight_decay,
+        dropout=flags.dropout,
+        seed=flags.seed,
+    )
+    feature_dim = options.feature_dim or backbone.feature_dim
     centers = _centers(flags, dataset, feature_dim) if flags.loss in CENTER_LOSSES else None
     if flags.batch_size > len(dataset.train):
         raise argument_error(
@@ -208,6 +210,17 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
 def _stem(flags: Any, adversarial: bool) -> str:
     method = f"{flags.method}-" if adversarial else ""
     return f"{method}{flags.loss}-{flags.model}-{flags.dataset}".lower()
+
+
+def _feature_dim(flags: Any, backbone: Backbone, num_classes: int) -> int | None:
+    """The dimension asked for, or None for the network's own.
+
+    A simplex of CIFAR-100's classes has no room in ResNet v1's 64 dimensions; the original's features have 256.
+    """
+    crowded = flags.centers == "simplex" and num_classes > backbone.feature_dim + 1
+    if flags.feature_dim is None and crowded and flags.use_dense and flags.loss in CENTER_LOSSES:
+        return ROOMY_FEATURE_DIM
+    return flags.feature_dim
 
 
 def _centers(flags: Any, dataset: Dataset, feature_dim: int) -> np.ndarray:

@@ -126,3 +126,13 @@ def test_real_cifar_is_found(cifar_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = plan_of(f"train_std.py resnet8 cifar10 --data_dir={cifar_dir} --dry_run", tmp_path)
     assert plan["data"].startswith("cifar10: 1000 training and 500 test images")
+
+
+def test_a_simplex_that_does_not_fit_gets_the_originals_dimension(noise_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = f"train_std.py resnet8 cifar100 --data_dir={noise_dir} --dry_run"
+    assert plan_of(line, tmp_path)["model"].endswith("simplex centers of (100, 256)")
+    assert plan_of(f"{line} --loss=HMMC", tmp_path)["model"].endswith("hierarchical centers of (100, 64)")
+    assert plan_of(f"{line} --centers=spread", tmp_path)["model"].endswith("spread centers of (100, 64)")
+    asked = run(shlex.split(f"{line} --feature_dim=64"))
+    assert "at most d+1 = 65 classes for simplex centers in d = 64 dimensions" in asked["err"]
