@@ -59,6 +59,7 @@ def toy_loop(
         settings=settings,
         strategy=strategy,
         folder=folder,
+        collapse_scale=10.0 if loss.head == "mmc" else None,
         progress=False,
     )
 
