@@ -85,5 +85,5 @@ def test_adv_ratio_out_of_range():
 
 
 def test_unknown_method_lists_the_choices():
-    with pytest.raises(UserError, match="standard, pgd"):
+    with pytest.raises(UserError, match="pgd, standard"):
         METHODS.get("curriculum")
