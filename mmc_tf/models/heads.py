@@ -16,6 +16,7 @@ import numpy as np
 from keras import ops
 
 from mmc_tf import centers as mm_centers
+from mmc_tf.checks import argument_error, check_number
 from mmc_tf.registry import Registry
 
 HEADS: Registry[type[Head]] = Registry("head")
@@ -43,6 +44,9 @@ class Head(keras.layers.Layer):
 
     Args:
         num_classes: L, at least 2.
+
+    Raises:
+        UserError: for less than two classes.
     """
 
     has_centers = False
@@ -51,7 +55,8 @@ class Head(keras.layers.Layer):
     def __init__(self, num_classes: int, **kwargs):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
-        self.num_classes = num_classes
+        self.num_classes = check_number("num_classes", num_classes, minimum=2, integer=True)
+        self.input_spec = keras.layers.InputSpec(ndim=2)
 
     def logits(self, features):
         """Logits (N, L) of features (N, d)."""
@@ -144,13 +149,13 @@ class MMCLogits(Head):
     Args:
         num_classes: L.
         centers: `"simplex"`, `"random"`, `"spread"`, a `.mat` or `.npy` file, or an array (L, d).
-        scale: C_MM, the norm of the centers; unused when an array is given.
+        scale: C_MM, the norm of the centers; it multiplies a file's numbers and leaves an array alone.
         seed: of random and spread centers.
 
     Input shape: (N, d). Output shape: (N, L).
 
     Raises:
-        UserError: for simplex centers with L > d + 1.
+        UserError: for simplex centers with L > d + 1, and for centers of another shape than (L, d).
 
     Example:
         >>> head = MMCLogits(3, scale=2.0)
@@ -163,24 +168,39 @@ class MMCLogits(Head):
 
     def __init__(self, num_classes: int, *, centers="simplex", scale: float = 10.0, seed: int = 0, **kwargs):
         super().__init__(num_classes, **kwargs)
-        self.initial_centers = centers if isinstance(centers, str) else np.asarray(centers, np.float32)
+        self.initial_centers = centers if isinstance(centers, str) else np.asarray(centers, np.float64)
         self.scale = scale
         self.seed = seed
 
     def build(self, input_shape):
         """Creates the centers (L, d)."""
-        self.centers = self.add_weight(
-            shape=(self.num_classes, input_shape[-1]), initializer="zeros", trainable=False, name="centers"
+        self.centers = self._add_centers("centers", input_shape[-1], trainable=False)
+
+    def _add_centers(self, name: str, feature_dim: int, *, trainable: bool):
+        values = self._center_values(feature_dim)
+        # By an initializer: what is assigned to a weight while Keras builds a model symbolically is lost.
+        return self.add_weight(
+            shape=(self.num_classes, feature_dim),
+            initializer=lambda shape, dtype=None: ops.convert_to_tensor(values, dtype),
+            trainable=trainable,
+            name=name,
         )
-        self.centers.assign(self._center_values(input_shape[-1]))
 
     def _center_values(self, feature_dim: int) -> np.ndarray:
-        if not isinstance(self.initial_centers, str):
-            return self.initial_centers
-        values = mm_centers.make_centers(
-            self.initial_centers, self.num_classes, feature_dim, scale=self.scale, seed=self.seed
-        )
-        return values.astype(np.float32)
+        if isinstance(self.initial_centers, str):
+            values = mm_centers.make_centers(
+                self.initial_centers, self.num_classes, feature_dim, scale=self.scale, seed=self.seed
+            )
+            if self.initial_centers.endswith((".mat", ".npy")):
+                self.initial_centers = values  # a saved model must load where the file is not
+            return values
+        if self.initial_centers.shape != (self.num_classes, feature_dim):
+            raise argument_error(
+                "centers",
+                f"an array of shape ({self.num_classes}, {feature_dim}): classes, features",
+                self.initial_centers.shape,
+            )
+        return self.initial_centers
 
     def squared_distances(self, features):
         """‖z − μ_l‖² (N, L), summed from the differences: expanding the square loses them at 1e5."""
@@ -192,8 +212,9 @@ class MMCLogits(Head):
 
     def shifted_logits(self, features):
         """2 z·μ_l − ‖μ_l‖² = h_l + ‖z‖²."""
-        norms = ops.sum(ops.square(self.centers), axis=-1)
-        return 2.0 * ops.matmul(features, ops.transpose(self.centers)) - norms
+        # No matmul: GPUs round its factors to TensorFloat-32, 11 bits, which loses what the shift is for.
+        products = ops.sum(features[:, None, :] * self.centers, axis=-1)
+        return 2.0 * products - ops.sum(ops.square(self.centers), axis=-1)
 
     def get_config(self):
         """All arguments of the constructor."""
@@ -230,14 +251,8 @@ class EMCLogits(MMCLogits):
 
     def build(self, input_shape):
         """Creates the trainable centers (L, d) and the fixed ones they start from."""
-        shape = (self.num_classes, input_shape[-1])
-        self.prior_centers = self.add_weight(
-            shape=shape, initializer="zeros", trainable=False, name="prior_centers"
-        )
-        self.centers = self.add_weight(shape=shape, initializer="zeros", name="centers")
-        values = self._center_values(input_shape[-1])
-        self.prior_centers.assign(values)
-        self.centers.assign(values)
+        self.prior_centers = self._add_centers("prior_centers", input_shape[-1], trainable=False)
+        self.centers = self._add_centers("centers", input_shape[-1], trainable=True)
 
 
 @HEADS.register("lgm")
