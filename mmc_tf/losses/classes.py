@@ -9,9 +9,9 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from mmc_tf.checks import UserError, check_number
+from mmc_tf.checks import UserError, argument_error, check_number
 from mmc_tf.losses import functions
-from mmc_tf.models.heads import CenterLossLogits, EMCLogits, HeadCall, LGMLogits, head_call
+from mmc_tf.models.heads import CenterLossLogits, EMCLogits, HeadCall, LGMLogits, MMCLogits, head_call
 from mmc_tf.registry import Registry
 
 LOSSES: Registry[type[HeadLoss]] = Registry("loss")
@@ -30,7 +30,14 @@ class HeadLoss(keras.losses.Loss):
         raise NotImplementedError
 
     def call(self, y_true, y_pred):
-        """The loss (N,); Keras reduces it."""
+        """The loss (N,); Keras reduces it.
+
+        Raises:
+            UserError: for one-hot labels, which would be read as N·L classes.
+        """
+        shape = tuple(y_true.shape)
+        if any(size not in (1, None) for size in shape[1:]):
+            raise argument_error("y_true", "integer labels of shape (N,) or (N, 1)", f"shape {shape}")
         return self.per_example(ops.reshape(ops.cast(y_true, "int32"), (-1,)), y_pred)
 
     def _head_call(self, logits, head_class: type) -> HeadCall:
@@ -38,8 +45,8 @@ class HeadLoss(keras.losses.Loss):
         if call is None or not isinstance(call.head, head_class):
             found = "another layer" if call is None else type(call.head).__name__
             raise UserError(
-                f"The loss {type(self).__name__} reads the features behind the logits. Expected a model whose "
-                f"last layer is mmc_tf.models.heads.{head_class.__name__}. Received: {found}"
+                f"The loss {type(self).__name__} does not fit the model's logits. Expected a model whose "
+                f"last layer is mmc_tf.layers.{head_class.__name__}. Received: {found}"
             )
         return call
 
@@ -74,6 +81,7 @@ class MMC(HeadLoss):
 
     def per_example(self, labels, logits):
         """The loss (N,)."""
+        self._head_call(logits, MMCLogits)  # −h_y of any other logits has no lower bound
         return functions.mmc_loss(labels, logits)
 
 
@@ -94,9 +102,8 @@ class MMLDA(HeadLoss):
 
     def per_example(self, labels, logits):
         """The loss (N,)."""
-        call = head_call(logits)
-        scores = logits if call is None else call.head.shifted_logits(call.features)
-        return functions.softmax_cross_entropy(labels, scores)
+        call = self._head_call(logits, MMCLogits)
+        return functions.softmax_cross_entropy(labels, call.head.shifted_logits(call.features))
 
 
 @LOSSES.register("Center")
