@@ -48,7 +48,7 @@ def build_classifier(
         input_shape: (H, W, C). ResNets repeat a grey image to three channels, as the original does for MNIST.
         num_classes: L >= 2.
         head: a name of `mmc_tf.models.heads.HEADS`.
-        centers: (L, d) for center heads; None: the simplex of norm 10.
+        centers: (L, d) for center heads; None: the simplex of norm 10. Other heads take none.
         preprocessing: `"none"`, `"mean"`, `"standardize"`, `"zca"` (mean and whitening); None: the
             backbone's own (`default_preprocessing`).
         training_images: float32 (N, H, W, C) in [0, 1], from which mean and whitening are taken; None leaves
@@ -67,6 +67,8 @@ def build_classifier(
     preprocessing = preprocessing or default_preprocessing(backbone.name)
     check_choice("preprocessing", preprocessing, PREPROCESSING)
     check_number("num_classes", num_classes, minimum=2, integer=True)
+    if len(input_shape) != 3:
+        raise argument_error("input_shape", "(H, W, C)", input_shape)
     options = options or BackboneOptions()
     if head != "dense" and options.feature_dim is None and options.use_dense:
         options = dataclasses.replace(options, feature_dim=backbone.feature_dim)
@@ -80,7 +82,7 @@ def build_classifier(
     if backbone.family.startswith("resnet") and input_shape[-1] == 1:
         x = RepeatChannels(3, name="repeat_channels")(x)
     features = build_backbone(backbone.name, x, options)
-    logits = _make_head(head_class, num_classes, centers, options, features.shape[-1])(features)
+    logits = _make_head(head_class, num_classes, centers, options)(features)
     return keras.Model(images, logits, name=f"{backbone.name}_{head}".replace("-", "_"))
 
 
@@ -93,15 +95,10 @@ def _preprocessing_layers(preprocessing: str) -> list[keras.layers.Layer]:
     }[preprocessing]
 
 
-def _make_head(head_class, num_classes: int, centers, options: BackboneOptions, feature_dim: int):
+def _make_head(head_class, num_classes: int, centers, options: BackboneOptions):
     if not head_class.has_centers:
+        if centers is not None:
+            expected = f"None for {head_class.__name__}, a head without MM centers"
+            raise argument_error("centers", expected, f"an array of shape {np.shape(centers)}")
         return head_class(num_classes, seed=options.seed, name="logits")
-    if centers is None:
-        return head_class(num_classes, name="logits")
-    if np.shape(centers) != (num_classes, feature_dim):
-        raise argument_error(
-            "centers",
-            f"an array of shape ({num_classes}, {feature_dim}): classes, features",
-            np.shape(centers),
-        )
-    return head_class(num_classes, centers=centers, name="logits")
+    return head_class(num_classes, centers="simplex" if centers is None else centers, name="logits")
