@@ -133,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(
         f"\nAccuracy in % on {arguments.examples} digits, linf {EPSILON}\n\n{table}\n\n"
         "The naive attacker's gradient vanishes on MMC's logits: that row is an artefact, not robustness.\n"
-        "FGSM and PGD give upper bounds; stronger attacks bring standard-trained networks of either kind to about 0.\n"
+        "The other rows are upper bounds: a stronger attack may leave less.\n"
         f"networks in {arguments.runs_dir}, results and table in {arguments.results_dir}"
     )
 
