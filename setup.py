@@ -24,5 +24,5 @@ setup(
         "threadpoolctl>=3",
         "tqdm>=4.66",
     ],
-    extras_require={"dev": ["pytest>=8", "ruff>=0.9"]},
+    extras_require={"dev": ["jax>=0.5", "pytest>=8", "ruff>=0.9"]},
 )
