@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -30,17 +29,14 @@ def parse_number(name: str, text: str | float) -> float:
     Raises:
         UserError: if it is neither a number nor a fraction, or not finite.
     """
-    expected = "a number or a fraction such as 8/255"
-    if isinstance(text, numbers.Real):
-        value = float(text)
-    else:
-        try:
-            numerator, _, denominator = str(text).partition("/")
-            value = float(numerator) / float(denominator) if denominator else float(numerator)
-        except (ValueError, ZeroDivisionError):
-            raise argument_error(name, expected, text) from None
-    if not math.isfinite(value):
-        raise argument_error(name, expected, text)
+    parts = [text] if isinstance(text, numbers.Real) else str(text).split("/")
+    try:
+        numerator, denominator = (float(part) for part in (parts if len(parts) > 1 else [*parts, 1]))
+        value = numerator / denominator
+    except (ValueError, ArithmeticError):
+        value = denominator = math.nan
+    if not (math.isfinite(value) and math.isfinite(denominator)):
+        raise argument_error(name, "a number or a fraction such as 8/255", text)
     return value
 
 
@@ -48,7 +44,7 @@ def format_number(value: float) -> str:
     """Writes a radius as people do: `8/255` when it is a whole number of grey levels, else `%g`."""
     levels = value * 255
     if levels >= 0.5 and abs(levels - round(levels)) < 1e-4 and value < 1:
-        return str(Fraction(round(levels), 1)) + "/255"
+        return f"{round(levels)}/255"
     return f"{value:g}"
 
 
@@ -75,7 +71,7 @@ def check_number(
     )
     if (
         not is_number
-        or not math.isfinite(value)
+        or not -math.inf < value < math.inf  # math.isfinite overflows at integers past 1e308
         or (above is not None and value <= above)
         or (minimum is not None and value < minimum)
         or (maximum is not None and value > maximum)
@@ -118,7 +114,7 @@ def check_images(name: str, images: Any) -> np.ndarray:
 def check_labels(
     name: str, labels: Any, *, size: int | None = None, num_classes: int | None = None
 ) -> np.ndarray:
-    """Returns `labels` as int32 (N,) with values in [0, num_classes).
+    """Returns `labels` as int32 (N,) with values in [0, num_classes), or whatever int32 holds.
 
     Raises:
         UserError: for another rank or length, values that are not integers, or values out of range.
@@ -129,9 +125,10 @@ def check_labels(
         raise argument_error(name, expected, f"an array of shape {labels.shape}")
     if not np.issubdtype(labels.dtype, np.integer):
         raise argument_error(name, "integer labels", f"dtype {labels.dtype}")
-    if labels.size and (labels.min() < 0 or (num_classes is not None and labels.max() >= num_classes)):
-        top = "" if num_classes is None else f" and < {num_classes}"
-        raise argument_error(name, f"labels >= 0{top}", f"values from {labels.min()} to {labels.max()}")
+    limit = 2**31 if num_classes is None else num_classes
+    if labels.size and (labels.min() < 0 or labels.max() >= limit):
+        received = f"values from {labels.min()} to {labels.max()}"
+        raise argument_error(name, f"labels >= 0 and < {limit}", received)
     return labels.astype(np.int32, copy=False)
 
 

@@ -27,7 +27,8 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
     Example:
         >>> with replacing("runs/a/config.json") as temporary:
-        ...     temporary.write_text("{}")
+        ...     temporary.name.startswith(".config"), temporary.write_text("{}")
+        (True, 2)
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,9 +46,10 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
-    """Writes `value` as indented JSON, whole or not at all."""
+    """Writes `value` as indented JSON, whole or not at all: NumPy's numbers as numbers, paths as text."""
+    text = json.dumps(value, indent=2, default=lambda other: getattr(other, "tolist", other.__str__)())
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")
+        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def check_writable(argument: str, folder: str | os.PathLike, *, probe: bool = True) -> None:
@@ -63,12 +65,12 @@ def check_writable(argument: str, folder: str | os.PathLike, *, probe: bool = Tr
         UserError: if they cannot.
     """
     existing = pathlib.Path(folder).absolute()
-    while not existing.exists() and existing != existing.parent:
+    while not os.path.exists(existing) and existing != existing.parent:  # where stat is refused, Path raises
         existing = existing.parent
     try:
         if not existing.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if not os.access(existing, os.W_OK):
+        if not os.access(existing, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         if probe:
             _write_and_remove(existing / f".probe-{os.getpid()}")
