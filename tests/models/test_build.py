@@ -15,9 +15,9 @@ from mmc_tf.models.build import PREPROCESSING
 from mmc_tf.models.heads import HEADS
 
 SHAPES = {
-    "resnet8": (8, 8, 3),
-    "resnet11v2": (8, 8, 3),
-    "wrn-10-1": (8, 8, 3),
+    "resnet8": (4, 4, 3),
+    "resnet11v2": (4, 4, 3),
+    "wrn-10-1": (4, 4, 3),
     "mnist": (20, 20, 1),
     "lenet5": (4, 4, 2),
 }
@@ -208,5 +208,5 @@ def test_unknown_models_are_named(name, version, message):
 def test_version_two_of_a_resnet():
     model = build("resnet11v2", version=2, preprocessing="none")
     assert model.name == "resnet11v2_mmc"
-    images = images_of((8, 8, 3))[1]
+    images = images_of((4, 4, 3))[1]
     np.testing.assert_array_equal(model(images), plain("resnet11v2")(images))
