@@ -166,7 +166,7 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         dropout=flags.dropout,
         seed=flags.seed,
     )
-    feature_dim = options.feature_dim or backbone.feature_dim
+    feature_dim = options.feature_dim or (backbone.feature_dim if options.use_dense else backbone.own_width)
     centers = _centers(flags, dataset, feature_dim) if flags.loss in CENTER_LOSSES else None
     if flags.batch_size > len(dataset.train):
         raise argument_error(

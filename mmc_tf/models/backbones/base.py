@@ -24,11 +24,13 @@ class Family:
     Args:
         build: from inputs, options and sizes to features.
         feature_dim: from the sizes to a width.
+        own_width: from the sizes to the number of units that the network ends with by itself.
         depth_rule: (a, b) where the depth must be a·n + b, n >= 1.
     """
 
     build: Callable[..., Any]
     feature_dim: Callable[..., int]
+    own_width: Callable[..., int]
     depth_rule: tuple[int, int] | None = None
 
 
@@ -41,7 +43,12 @@ class BackboneRegistry(Registry[Family]):
     """
 
     def register(
-        self, name: str, *, feature_dim: Callable[..., int], depth_rule: tuple[int, int] | None = None
+        self,
+        name: str,
+        *,
+        feature_dim: Callable[..., int],
+        own_width: Callable[..., int] | None = None,
+        depth_rule: tuple[int, int] | None = None,
     ) -> Callable:
         """A decorator that enters the decorated builder under `name`.
 
@@ -49,11 +56,13 @@ class BackboneRegistry(Registry[Family]):
             name: with the letters D and K in place of numbers, which the builder gets as `depth` and
                 `widen_factor`.
             feature_dim: from the same sizes to the number of features that center heads get by default.
+            own_width: to the number of units without the auxiliary layer; None: `feature_dim`.
             depth_rule: (a, b) where the depth must be a·n + b, n >= 1.
         """
 
         def enter(build):
-            super(BackboneRegistry, self).register(name)(Family(build, feature_dim, depth_rule))
+            family = Family(build, feature_dim, own_width or feature_dim, depth_rule)
+            super(BackboneRegistry, self).register(name)(family)
             return build
 
         return enter
@@ -81,12 +90,14 @@ class Backbone:
         family: the name it is registered under, such as `resnetDv1`.
         sizes: the numbers in the name.
         feature_dim: the width of the features that center heads get by default.
+        own_width: the width without the auxiliary dense layer.
     """
 
     name: str
     family: str
     sizes: dict[str, int] = field(default_factory=dict)
     feature_dim: int = 0
+    own_width: int = 0
 
 
 def resolve(name: str, *, version: int | None = None) -> Backbone:
@@ -129,7 +140,8 @@ def resolve(name: str, *, version: int | None = None) -> Backbone:
     family, sizes = match
     if backbones.get(family).depth_rule:
         check_depth(family, sizes["depth"])
-    return Backbone(full, family, sizes, backbones.get(family).feature_dim(**sizes))
+    entry = backbones.get(family)
+    return Backbone(full, family, sizes, entry.feature_dim(**sizes), entry.own_width(**sizes))
 
 
 def check_depth(family: str, depth: int) -> int:

@@ -7,7 +7,7 @@ from mmc_tf.models.backbones.base import backbones
 from mmc_tf.models.backbones.options import BackboneOptions
 
 
-@backbones.register("lenet5", feature_dim=lambda: 64)
+@backbones.register("lenet5", feature_dim=lambda: 64, own_width=lambda: 1024)
 def lenet5(inputs, options: BackboneOptions):
     """Convolutions 5x5 of 32-pool-64-pool filters and a dense layer of 1,024 ReLU units (MMA, Appendix C).
 
