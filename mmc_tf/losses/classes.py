@@ -35,10 +35,11 @@ class HeadLoss(keras.losses.Loss):
         Raises:
             UserError: for one-hot labels, which would be read as N·L classes.
         """
-        shape = tuple(y_true.shape)
-        if any(size not in (1, None) for size in shape[1:]):
+        labels = ops.cast(y_true, "int32")
+        if any(size not in (1, None) for size in labels.shape[1:]):
+            shape = tuple(labels.shape)
             raise argument_error("y_true", "integer labels of shape (N,) or (N, 1)", f"shape {shape}")
-        return self.per_example(ops.reshape(ops.cast(y_true, "int32"), (-1,)), y_pred)
+        return self.per_example(ops.reshape(labels, (-1,)), y_pred)
 
     def _head_call(self, logits, head_class: type) -> HeadCall:
         call = head_call(logits)

@@ -105,6 +105,7 @@ def test_every_example_gets_the_closed_form_and_keras_reduces_it(name, training)
     np.testing.assert_allclose(loss(None, LABELS), expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(loss("sum_over_batch_size", LABELS[:, None]), expected.mean(), rtol=1e-5)
     np.testing.assert_allclose(loss("sum", LABELS.astype(np.int64)), expected.sum(), rtol=1e-5)
+    np.testing.assert_allclose(loss("sum", LABELS.tolist()), expected.sum(), rtol=1e-5)
 
 
 WRONG_HEADS = [
