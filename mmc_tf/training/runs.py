@@ -194,7 +194,7 @@ def load_run(path: str | pathlib.Path) -> tuple[keras.Model, dict[str, Any]]:
     Raises:
         UserError: if it is neither, the run is not finished, or the model cannot be read.
     """
-    import mmc_tf.losses  # noqa: F401  registers what a saved model names
+    import mmc_tf.layers  # noqa: F401  registers what a saved model names
 
     model_file, config = find_model(path)
     return _load_model(model_file), config

@@ -40,7 +40,9 @@ def test_starts_change_with_the_step_and_not_with_the_batch():
 
     def crafted(batch, step):
         step = tf.constant(step, tf.int64)
-        return recipe._adversarial(loop.model, batch["images"], batch["labels"], batch["indices"], step).numpy()
+        return recipe._adversarial(
+            loop.model, batch["images"], batch["labels"], batch["indices"], step
+        ).numpy()
 
     half = {name: value[10:] for name, value in batch.items()}
     np.testing.assert_allclose(crafted(batch, 5)[10:], crafted(half, 5), atol=1e-6)

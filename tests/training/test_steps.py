@@ -46,13 +46,17 @@ def test_clipping_scales_the_whole_gradient_to_the_norm():
     before, after, gradient = one_step(clip_norm=0.25)
     norm = np.sqrt(sum(np.sum(np.square(g, dtype=np.float64)) for g in gradient))
     assert norm > 0.25
-    moved = np.sqrt(sum(np.sum(np.square(b - a, dtype=np.float64)) for b, a in zip(before, after, strict=True)))
+    moved = np.sqrt(
+        sum(np.sum(np.square(b - a, dtype=np.float64)) for b, a in zip(before, after, strict=True))
+    )
     assert moved == pytest.approx(0.5 * 0.25, rel=1e-3)
 
 
 def test_sums_leave_out_what_is_not_valid():
     logits = tf.constant([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    sums = batch_sums(tf.constant([1.0, 2.0, 4.0]), logits, tf.constant([0, 1, 1]), tf.constant([True, True, False]))
+    sums = batch_sums(
+        tf.constant([1.0, 2.0, 4.0]), logits, tf.constant([0, 1, 1]), tf.constant([True, True, False])
+    )
     assert {name: float(value) for name, value in sums.items()} == {
         "loss": 3.0,
         "correct": 1.0,
