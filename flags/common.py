@@ -28,7 +28,7 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         "Folder with the data set's official files; without it they are downloaded into Keras' cache.",
     )
     define("runs_dir", Parser(), "runs", "Folder that holds one folder for every trained network.")
-    define("seed", Integer(minimum=0), 0, "Start of every random draw.")
+    define("seed", Integer(minimum=0, maximum=2**31 - 1), 0, "Start of every random draw.")
     define(
         "batch_size",
         Integer(minimum=1),

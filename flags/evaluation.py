@@ -79,6 +79,6 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         "any",
         "An attack succeeds if any iterate does, or only by its last one, the papers' protocol.",
     )
-    define("output_dir", Parser(), None, "Folder of the results.", default_text="inside the run's folder")
+    define("output_dir", Parser(), None, "Folder of the results.", default_text="results/<run>/<time>")
     define("resume", Boolean(), False, "Go on with an evaluation that was interrupted.")
     define("overwrite", Boolean(), False, "Replace earlier results in the same folder.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import platform
 from typing import Any
@@ -122,12 +123,15 @@ def train(
     if chief:
         if not resume:
             runs.clear(plan.folder)
+        elif newest is None:
+            log.truncate(plan.folder.log_file, step=0)
         plan.folder.write_config(config)
     row = loop.run() or log.last(plan.folder.log_file)
     tested = loop.evaluate(plan.dataset.test)
     if chief:
+        final = model if plan.settings.precision == "float32" else _in_float32(plan, model)
         with replacing(plan.folder.final_model) as temporary:
-            model.save(temporary)
+            final.save(temporary)
         plan.folder.write_config(config | {"finished": True, "clean_accuracy": tested["accuracy"]})
     return row
 
@@ -147,7 +151,7 @@ def _build(plan: TrainingPlan, strategy: tf.distribute.Strategy):
                 head=loss.head,
                 centers=plan.centers,
                 preprocessing=plan.preprocessing,
-                training_images=data.train.as_float(),
+                training_images=data.train.as_float() if plan.adapts_preprocessing else None,
                 options=plan.options,
             )
             optimizer = make_optimizer(
@@ -162,6 +166,14 @@ def _build(plan: TrainingPlan, strategy: tf.distribute.Strategy):
     finally:
         keras.config.set_dtype_policy("float32")
     return model, loss
+
+
+def _in_float32(plan: TrainingPlan, model: keras.Model) -> keras.Model:
+    """The trained network with layers that compute in float32: verdicts under attack are given in float32."""
+    settings = dataclasses.replace(plan.settings, precision="float32")
+    copy, _ = _build(dataclasses.replace(plan, settings=settings), tf.distribute.get_strategy())
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _adversarial_recipe(plan: TrainingPlan) -> Recipe:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-PATIENCE = 25  # intervals of the loop's READ_EVERY steps
+PATIENCE = 500  # steps
 REMEDY = "Remedy: --warmup_steps=200, --clip_norm=10, or a lower --lr"
 
 
@@ -37,7 +37,7 @@ class CollapseDetector:
     At the origin every center is C_MM away, and by symmetry the mean gradient over the classes is zero: only the
     noise of the batches moves the features, by some 4 % of C_MM at the default recipe. Slow beginnings pass nearby,
     so the detector waits until the mean loss is within 2 % of C_MM² and the mean feature norm below 7 % of C_MM for
-    25 intervals running.
+    500 steps running.
 
     Args:
         scale: C_MM > 0, or None for heads without fixed centers, which never collapse this way.
@@ -45,10 +45,12 @@ class CollapseDetector:
 
     def __init__(self, scale: float | None):
         self.scale = scale
-        self._strikes = 0
+        self.stuck_steps = 0
 
-    def check(self, loss: float, feature_norm: float, *, step: int, learning_rate: float) -> None:
-        """Looks at one interval's means.
+    def check(
+        self, loss: float, feature_norm: float, *, num_steps: int, step: int, learning_rate: float
+    ) -> None:
+        """Looks at the means of an interval of `num_steps` steps.
 
         Args:
             loss: mean of ‖z − μ_y‖², without the L2 penalty.
@@ -60,8 +62,8 @@ class CollapseDetector:
         if self.scale is None:
             return
         stuck = abs(loss - self.scale**2) <= 0.02 * self.scale**2 and feature_norm < 0.07 * self.scale
-        self._strikes = self._strikes + 1 if stuck else 0
-        if self._strikes >= PATIENCE:
+        self.stuck_steps = self.stuck_steps + num_steps if stuck else 0
+        if self.stuck_steps >= PATIENCE:
             raise TrainingFailedError(
                 f"the features collapsed to the origin by step {step}: the loss stays at {loss:.2f}, within 2 % "
                 f"of C_MM² = {self.scale**2:g}, and the mean feature norm is {feature_norm:.2g} "

@@ -25,11 +25,7 @@ COLUMNS = (
 
 def append(path: pathlib.Path, row: dict) -> None:
     """Adds a row; the file is replaced whole, so a killed run leaves no half row."""
-    rows = [*read(path), row]
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    _write(path, [*read(path), row])
 
 
 def read(path: pathlib.Path) -> list[dict[str, str]]:
@@ -52,7 +48,12 @@ def last(path: pathlib.Path) -> dict[str, Any]:
 
 def truncate(path: pathlib.Path, *, step: int) -> None:
     """Removes the rows after `step`, which a resumed run will write again."""
-    kept = [row for row in read(path) if int(row["step"]) <= step]
-    path.unlink(missing_ok=True)
-    for row in kept:
-        append(path, row)
+    if path.exists():
+        _write(path, [row for row in read(path) if int(row["step"]) <= step])
+
+
+def _write(path: pathlib.Path, rows: list[dict]) -> None:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)

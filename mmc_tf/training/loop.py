@@ -20,7 +20,7 @@ from mmc_tf.training.recipes.base import Recipe
 from mmc_tf.training.runs import RunFolder
 from mmc_tf.training.schedules import make_schedule
 from mmc_tf.training.settings import LoopSettings
-from mmc_tf.training.steps import SUMS, make_eval_step, make_train_step
+from mmc_tf.training.steps import SUMS, make_eval_step, make_synchronize, make_train_step
 
 # Steps between readings of the device's sums: reading waits for the device, so it is not done at every step.
 READ_EVERY = 20
@@ -95,6 +95,7 @@ class TrainingLoop:
             clip_norm=settings.clip_norm,
         )
         self._eval_step = make_eval_step(model=model, loss=loss, strategy=strategy)
+        self._synchronize = make_synchronize(model=model, strategy=strategy)
         self._epoch_sums = dict.fromkeys(SUMS, 0.0)
         self._seconds = 0.0
         self.step = 0
@@ -109,6 +110,7 @@ class TrainingLoop:
         self.step = state["step"]
         self._epoch_sums = state["epoch_sums"]
         self._seconds = state["seconds"]
+        self._collapse.stuck_steps = state["stuck_steps"]
         if self.folder is not None and is_chief(self.strategy):
             log.truncate(self.folder.log_file, step=self.step)
 
@@ -216,7 +218,11 @@ class TrainingLoop:
                 on_step(step, values["loss"] / values["examples"])
         means = _means(interval)
         self._collapse.check(
-            means["loss"], means["feature_norm"], step=self.step, learning_rate=self._rate(self.step - 1)
+            means["loss"],
+            means["feature_norm"],
+            num_steps=len(pending),
+            step=self.step,
+            learning_rate=self._rate(self.step - 1),
         )
 
     def _report(self, bar: tqdm, steps: int, steps_per_second: float) -> None:
@@ -229,6 +235,7 @@ class TrainingLoop:
     def _end_epoch(self, epoch: int, first_step: int, started: float) -> dict[str, Any]:
         trained = time.monotonic() - started
         means = _means(self._epoch_sums)
+        self._synchronize()
         monitored = self.evaluate(self.monitored)
         row = {
             "epoch": epoch + 1,
@@ -265,9 +272,14 @@ class TrainingLoop:
         return row["seconds"] / self.step * (self.num_steps - self.step)
 
     def _checkpoint(self, started: float) -> None:
+        self._synchronize()
         if self.folder is None or not is_chief(self.strategy):
             return
-        state = {"epoch_sums": self._epoch_sums, "seconds": self._seconds + time.monotonic() - started}
+        state = {
+            "epoch_sums": self._epoch_sums,
+            "seconds": self._seconds + time.monotonic() - started,
+            "stuck_steps": self._collapse.stuck_steps,
+        }
         checkpoints.save(self.folder.checkpoints, self.model, self.optimizer, step=self.step, state=state)
 
 

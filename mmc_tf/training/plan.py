@@ -70,6 +70,12 @@ class TrainingPlan:
         return "test", self.dataset.test
 
     @property
+    def adapts_preprocessing(self) -> bool:
+        """Whether a layer before the backbone takes its constants from the training images."""
+        family = resolve(self.model_name).family
+        return self.preprocessing == "zca" or (self.preprocessing is None and family.startswith("resnet"))
+
+    @property
     def collapse_scale(self) -> float | None:
         """C_MM where collapse is watched for, else None."""
         if self.loss not in COLLAPSING_LOSSES or self.centers is None:
@@ -137,11 +143,7 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
     """
     values = flags.as_dict()
     backbone = resolve(flags.model, version=flags.version)
-    name = (
-        flags.run_name or runs.unused_name(flags.runs_dir, _stem(flags, adversarial))
-        if not (flags.resume or flags.overwrite)
-        else flags.run_name or _stem(flags, adversarial)
-    )
+    name = flags.run_name or _run_name(flags, _stem(flags, adversarial))
     if flags.strategy == "multi_worker":
         check_cluster()
     if adversarial:
@@ -205,6 +207,13 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         folder=folder,
         command=flags.command,
     )
+
+
+def _run_name(flags: Any, stem: str) -> str:
+    """An unused name; that of the newest unfinished run to go on with; the stem itself to overwrite."""
+    if flags.resume:
+        return runs.newest_unfinished(flags.runs_dir, stem) or stem
+    return stem if flags.overwrite else runs.unused_name(flags.runs_dir, stem)
 
 
 def _stem(flags: Any, adversarial: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,7 @@ _FREE_ON_RESUME = {
     "dry_run",
     "verbose",
     "runs_dir",
+    "data_dir",
     "run_name",
     "strategy",
     "tensorboard",
@@ -140,6 +142,17 @@ def unused_name(runs_dir: str | pathlib.Path, stem: str) -> str:
         number += 1
         name = f"{stem}-{number}"
     return name
+
+
+def newest_unfinished(runs_dir: str | pathlib.Path, stem: str) -> str | None:
+    """Of the runs that `unused_name` called after `stem`, the one begun last that has no final model; or None."""
+    numbered = re.compile(re.escape(stem) + r"(-\d+)?")
+    open_runs = [
+        config.parent
+        for config in pathlib.Path(runs_dir).glob(f"*/{CONFIG}")
+        if numbered.fullmatch(config.parent.name) and not (config.parent / FINAL).exists()
+    ]
+    return max(open_runs, key=lambda path: (path / CONFIG).stat().st_mtime).name if open_runs else None
 
 
 def find_newest(runs_dir: str | pathlib.Path) -> pathlib.Path:

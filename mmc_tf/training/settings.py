@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 from mmc_tf.checks import argument_error, check_choice, check_number
 from mmc_tf.training.optimizers import OPTIMIZERS, PRECISIONS
@@ -26,7 +25,7 @@ class LoopSettings:
         warmup_steps: >= 0 steps over which the learning rate rises linearly.
         clip_norm: >= 0, largest global norm of the gradient; 0 does not clip.
         precision: `float32`, `mixed_bfloat16` or `mixed_float16`. Heads and losses stay in float32.
-        seed: >= 0, of the order of the images, augmentation and inner attacks.
+        seed: in [0, 2³¹), of the order of the images, augmentation and inner attacks.
         max_steps: stops after so many steps; 0 has no such limit.
         checkpoint_every: steps between checkpoints; 0 writes one at the end of every epoch only.
         flip: whether images are mirrored at random.
@@ -61,7 +60,7 @@ class LoopSettings:
             raise argument_error("momentum", "a number >= 0 and < 1", self.momentum)
         check_number("warmup_steps", self.warmup_steps, minimum=0, integer=True)
         check_number("clip_norm", self.clip_norm, minimum=0)
-        check_number("seed", self.seed, minimum=0, integer=True)
+        check_number("seed", self.seed, minimum=0, maximum=2**31 - 1, integer=True)
         check_number("max_steps", self.max_steps, minimum=0, integer=True)
         check_number("checkpoint_every", self.checkpoint_every, minimum=0, integer=True)
         check_number("shift", self.shift, minimum=0, maximum=0.99)
@@ -73,7 +72,3 @@ class LoopSettings:
         """The run's length in steps."""
         steps = self.epochs * steps_per_epoch
         return min(steps, self.max_steps) if self.max_steps else steps
-
-    def num_epochs(self, steps_per_epoch: int) -> int:
-        """The run's length in epochs, the last of which `max_steps` may cut short."""
-        return math.ceil(self.num_steps(steps_per_epoch) / steps_per_epoch)

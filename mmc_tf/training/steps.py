@@ -94,6 +94,34 @@ def make_eval_step(*, model: keras.Model, loss: HeadLoss, strategy: tf.distribut
     return eval_step
 
 
+def make_synchronize(*, model: keras.Model, strategy: tf.distribute.Strategy) -> Callable[[], None]:
+    """A function that gives every replica the mean of all replicas' batch-norm statistics.
+
+    Keras keeps one copy a replica, moved by that replica's part of each batch. They are made equal before the model is
+    evaluated or saved, so that a network does not depend on which replica wrote it.
+    """
+    layers = [
+        layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    statistics = [weight.value for layer in layers for weight in (layer.moving_mean, layer.moving_variance)]
+    if strategy.num_replicas_in_sync == 1 or not statistics:
+        return lambda: None
+
+    def on_replica():
+        context = tf.distribute.get_replica_context()
+        means = context.all_reduce(
+            tf.distribute.ReduceOp.MEAN, [tf.identity(weight) for weight in statistics]
+        )
+        for weight, mean in zip(statistics, means, strict=True):
+            weight.assign(mean)
+
+    @tf.function
+    def synchronize():
+        strategy.run(on_replica)
+
+    return synchronize
+
+
 def batch_sums(per_example, logits, labels, valid=None) -> dict[str, tf.Tensor]:
     """Sums of loss, correct predictions, feature norms and examples over a batch, where `valid`."""
     weights = tf.ones_like(per_example) if valid is None else tf.cast(valid, per_example.dtype)
