@@ -49,7 +49,7 @@ def save(folder: pathlib.Path, model, optimizer, *, step: int, state: dict[str, 
         float(sum(np.sum(array, dtype=np.float64) for array in arrays.values())),
         what="sum of the weights",
         step=step - 1,
-        learning_rate=float(optimizer.learning_rate),
+        learning_rate=float(optimizer.learning_rate.numpy()),
         kept=last_good(folder),
     )
     path = path_of(folder, step)
