@@ -1,8 +1,9 @@
 """What MMC, adversarial training and the input pipeline cost, side by side in one run.
 
-command   python benchmarks/training.py [--model=resnet32] [--rounds=7] [--no_memory]
+command   python benchmarks/training.py [--model=resnet32] [--rounds=7] [--no_memory] [--checkpoint=RUN]
 prints    ratios of medians over interleaved rounds, so that a busy machine slows both sides of a ratio alike,
-          and the peak memory of each piece of work, each in a process of its own
+          and the peak memory of each piece of work, each in a process of its own; with a checkpoint also what
+          evaluation's PGD-10, which stops where every image is broken, gains on a trained network
 targets   MMC step / SCE step <= 1.02; adversarial step / (10 input gradients + 1 step) <= 1.05;
           step fed by the pipeline / step on a cached batch <= 1.05; PGD-10 against CleverHans' loop >= 1.5 times
 """
@@ -23,11 +24,12 @@ import tensorflow as tf
 from cleverhans.tf2.attacks.projected_gradient_descent import projected_gradient_descent
 
 from mmc_tf.attacks import make
-from mmc_tf.data import Augmentation, Split, training_batches
+from mmc_tf.data import Augmentation, Split, load, training_batches
 from mmc_tf.losses import LOSSES
 from mmc_tf.models import build_classifier
 from mmc_tf.training.optimizers import make_optimizer
 from mmc_tf.training.recipes import FixedEpsilonTraining, Recipe, StandardTraining
+from mmc_tf.training.runs import load_run
 from mmc_tf.training.steps import make_train_step
 
 BATCH_SIZE, ATTACK_BATCH_SIZE, NUM_STEPS, EPSILON, STEP_SIZE = 50, 100, 10, 8 / 255, 2 / 255
@@ -139,6 +141,38 @@ def all_work(model_name: str) -> dict[str, Callable[[], Work]]:
     }
 
 
+def trained_network(checkpoint: str) -> None:
+    """PGD-10 by evaluation's own call and by CleverHans, on a run's first 300 test images, with both verdicts."""
+    model, config = load_run(checkpoint)
+    flags = config["flags"]
+    split = load(flags["dataset"], data_dir=flags["data_dir"], test_size=300).test
+    images, kept = split.as_float(), tf.function(lambda x: model(x, training=False))
+    attack = make("pgd", epsilon=EPSILON, step_size=STEP_SIZE, num_steps=NUM_STEPS, objective="ce")
+    parts = [slice(start, start + ATTACK_BATCH_SIZE) for start in range(0, len(images), ATTACK_BATCH_SIZE)]
+    survivors: dict[str, float] = {}
+
+    def ours() -> None:
+        broken = [attack(model, images[part], split.labels[part]).misclassified for part in parts]
+        survivors["ours"] = 1 - np.mean(np.concatenate(broken))
+
+    def cleverhans() -> None:
+        kept_correct = []
+        for part in parts:
+            labels = split.labels[part]
+            crafted = projected_gradient_descent(
+                kept, tf.constant(images[part]), EPSILON, STEP_SIZE, NUM_STEPS, np.inf, y=labels
+            )
+            kept_correct.append(np.argmax(kept(crafted), axis=-1) == labels)
+        survivors["CleverHans"] = np.mean(np.concatenate(kept_correct))
+
+    seconds = median_seconds({"ours": ours, "CleverHans": cleverhans}, rounds=3)
+    for name, value in seconds.items():
+        print(f"{checkpoint}, {name:<12} {len(images) / value:6.1f} images/s, robust {survivors[name]:.1%}")
+    print(
+        f"{'PGD-10, CleverHans / ours':<30} {seconds['CleverHans'] / seconds['ours']:5.2f}   on this network"
+    )
+
+
 def median_seconds(work: dict[str, Work], rounds: int) -> dict[str, float]:
     """The median over interleaved rounds of each piece of work, after one round to compile."""
     times: dict[str, list[float]] = {name: [] for name in work}
@@ -170,6 +204,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--no_memory", action="store_true")
     parser.add_argument("--only", help=argparse.SUPPRESS)
+    parser.add_argument("--checkpoint", help="a run whose network PGD-10 is also timed on")
     arguments = parser.parse_args()
     makers = all_work(arguments.model)
     if arguments.only:
@@ -191,6 +226,9 @@ def main() -> None:
         ("the same with a lambda a batch", seconds["PGD-10, CH, lambda"] / seconds["PGD-10, ours"], ">= 1.5"),
     ):
         print(f"{text:<30} {value:5.2f}   target {target}")
+
+    if arguments.checkpoint:
+        trained_network(arguments.checkpoint)
 
 
 if __name__ == "__main__":
