@@ -1,7 +1,6 @@
 """A run that was interrupted ends with the weights of one that was not, bit for bit."""
 
 import json
-import os
 import pathlib
 import signal
 import subprocess
@@ -91,24 +90,44 @@ def _final_weights(runs: pathlib.Path) -> dict[str, np.ndarray]:
         return {name: stored[name] for name in stored.files if name != "state"}
 
 
+def _start(runs: pathlib.Path) -> subprocess.Popen:
+    """Starts a run and waits until it has its folder."""
+    process = subprocess.Popen(_command(runs), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+    while process.poll() is None and not (runs / "run" / "config.json").exists():
+        time.sleep(0.02)
+    return process
+
+
+def _log_without_clocks(runs: pathlib.Path) -> list[dict[str, str]]:
+    clocks = ("seconds", "images_per_second")
+    rows = log.read(runs / "run" / "log.csv")
+    return [{name: text for name, text in row.items() if name not in clocks} for row in rows]
+
+
 @pytest.mark.slow
 def test_killed_at_random_moments_and_resumed(tmp_path):
-    subprocess.run(_command(tmp_path / "whole"), check=True, capture_output=True, cwd=ROOT)
+    whole = _start(tmp_path / "whole")
+    started = time.monotonic()
+    assert whole.wait() == 0
+    duration = time.monotonic() - started
     expected = _final_weights(tmp_path / "whole")
-    rng = np.random.default_rng(int(os.environ.get("MMC_KILL_SEED", "0")))
-    for attempt in range(5):
+    rng = np.random.default_rng()
+    killed = 0
+    for attempt in range(20):
         runs = tmp_path / f"killed-{attempt}"
-        process = subprocess.Popen(
-            _command(runs), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
-        )
-        while process.poll() is None and not list(runs.glob("run/checkpoints/step-*.npz")):
-            time.sleep(0.02)
-        time.sleep(rng.uniform(0.0, 1.5))
+        process = _start(runs)
+        time.sleep(rng.uniform(0.0, 0.9 * duration))
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        if process.wait() != -signal.SIGKILL:
+            continue  # it had finished already
         subprocess.run(_command(runs, "--resume"), check=True, capture_output=True, cwd=ROOT)
         resumed = _final_weights(runs)
         assert resumed.keys() == expected.keys()
         for name, values in expected.items():
             np.testing.assert_array_equal(resumed[name], values, err_msg=f"attempt {attempt}: {name}")
+        assert _log_without_clocks(runs) == _log_without_clocks(tmp_path / "whole")
         assert json.loads((runs / "run" / "config.json").read_text())["finished"]
+        killed += 1
+        if killed == 5:
+            return
+    pytest.fail(f"only {killed} of 20 runs could be killed while they ran")
