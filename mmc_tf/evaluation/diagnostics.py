@@ -55,15 +55,18 @@ def group_by_ball(records: Iterable[Record]) -> dict[tuple[str, float], list[Rec
 
 def find_zero_gradients(records: Sequence[Record]) -> list[Finding]:
     """ZERO_GRADIENT: the objective's input gradient is zero on at least 1 % of the attacked examples."""
+    labels_of: dict[str, list[str]] = {}
+    for record in records:
+        if record["zero_gradient_rate"] >= ZERO_GRADIENT_RATE:
+            labels_of.setdefault(percent(record["zero_gradient_rate"]), []).append(record["label"])
     return [
         Finding(
             "ZERO_GRADIENT",
-            f"{record['label']}: the gradient is exactly zero on {percent(record['zero_gradient_rate'])} % "
-            "of the attacked examples, so the attack does not see where to go: its number is too high.",
-            (record["label"],),
+            f"{', '.join(labels)}: the gradient is exactly zero on {rate} % of the attacked examples, "
+            "so the attack does not see where to go: its number is too high.",
+            tuple(labels),
         )
-        for record in records
-        if record["zero_gradient_rate"] >= ZERO_GRADIENT_RATE
+        for rate, labels in labels_of.items()
     ]
 
 
