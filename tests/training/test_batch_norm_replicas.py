@@ -2,20 +2,11 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from toy import toy_loop, weights_of
 
 from mmc_tf.models import BackboneOptions
 from mmc_tf.training import checkpoints
 from mmc_tf.training.runs import RunFolder
-
-
-@pytest.fixture
-def mirrored():
-    devices = tf.config.list_logical_devices("CPU")
-    if len(devices) < 2:
-        pytest.skip("TensorFlow was initialized with one logical CPU device")
-    return tf.distribute.MirroredStrategy([device.name for device in devices[:2]])
 
 
 def _loop(strategy, folder):

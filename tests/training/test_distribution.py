@@ -9,7 +9,6 @@ import sys
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from toy import losses_of, toy_loop
 
 from mmc_tf.checks import UserError
@@ -22,14 +21,6 @@ NUM_STEPS = 20
 @pytest.fixture(scope="module")
 def one_device():
     return losses_of(toy_loop(max_steps=NUM_STEPS, epochs=2))
-
-
-@pytest.fixture(scope="module")
-def mirrored():
-    devices = tf.config.list_logical_devices("CPU")
-    if len(devices) < 2:
-        pytest.skip("TensorFlow was initialized with one logical CPU device")
-    return tf.distribute.MirroredStrategy([device.name for device in devices[:2]])
 
 
 def test_two_logical_devices_take_the_steps_of_one(one_device, mirrored):
