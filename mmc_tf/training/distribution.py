@@ -87,3 +87,15 @@ def distributed_batches(
         return slices.rebatch(batch_size // replicas, drop_remainder=True).prefetch(2)
 
     return strategy.distribute_datasets_from_function(of_this_process)
+
+
+def slices(batches: tf.data.Dataset, count: int, index: int) -> tf.data.Dataset:
+    """The contiguous part of every batch that is the `index`-th of `count` processes' own."""
+    if count == 1:
+        return batches
+
+    def own_part(batch):
+        size = tf.shape(batch["labels"])[0] // count
+        return {name: value[index * size : (index + 1) * size] for name, value in batch.items()}
+
+    return batches.map(own_part)

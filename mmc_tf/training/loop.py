@@ -14,7 +14,7 @@ from tqdm import tqdm
 from mmc_tf.data import Augmentation, Split, evaluation_batches, steps_per_epoch, training_batches
 from mmc_tf.losses import HeadLoss
 from mmc_tf.training import checkpoints, log
-from mmc_tf.training.distribution import check_batch_size, distributed_batches, is_chief
+from mmc_tf.training.distribution import check_batch_size, distributed_batches, is_chief, slices
 from mmc_tf.training.failures import CollapseDetector, check_divergence
 from mmc_tf.training.recipes.base import Recipe
 from mmc_tf.training.runs import RunFolder
@@ -139,7 +139,7 @@ class TrainingLoop:
         batch_size = -(-min(EVAL_BATCH_SIZE, len(split)) // self._replicas) * self._replicas
         batches = distributed_batches(
             self.strategy,
-            lambda count, index: _slices(evaluation_batches(split, batch_size=batch_size), count, index),
+            lambda count, index: slices(evaluation_batches(split, batch_size=batch_size), count, index),
             batch_size=batch_size,
         )
         sums = dict.fromkeys(SUMS, 0.0)
@@ -290,15 +290,3 @@ def _means(sums: dict[str, float]) -> dict[str, float]:
         "accuracy": sums["correct"] / examples,
         "feature_norm": sums["feature_norm"] / examples,
     }
-
-
-def _slices(batches: tf.data.Dataset, count: int, index: int) -> tf.data.Dataset:
-    """This process's contiguous part of every batch."""
-    if count == 1:
-        return batches
-
-    def own_part(batch):
-        size = tf.shape(batch["labels"])[0] // count
-        return {name: value[index * size : (index + 1) * size] for name, value in batch.items()}
-
-    return batches.map(own_part)
