@@ -9,7 +9,6 @@ from flags.names import ATTACK_NORMS, is_cifar
 from mmc_tf.checks import UserError, argument_error
 
 POLICY_LOSSES = ("MMC-C", "MMC-M")
-_EPOCHS = {"MMC-C": 200, "MMC-M": 50}
 _SWITCHES = ("use_mmlda", "use_ball", "use_random")
 
 
@@ -127,7 +126,7 @@ def _policy_and_epochs(values: dict[str, Any]) -> dict[str, Any]:
         policy = "MMA-CIFAR" if cifar else "MMA-MNIST"
     return {
         "learning_policy": policy,
-        "epochs": values["epochs"] or _EPOCHS.get(policy) or _library_epochs(policy),
+        "epochs": values["epochs"] or _library_epochs(policy),
     }
 
 

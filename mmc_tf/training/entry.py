@@ -16,7 +16,7 @@ from mmc_tf.attacks import make as make_attack
 from mmc_tf.checks import UserError
 from mmc_tf.files import replacing
 from mmc_tf.losses import LOSSES
-from mmc_tf.models import build_classifier
+from mmc_tf.models import build_classifier, default_preprocessing
 from mmc_tf.training import checkpoints, log, runs
 from mmc_tf.training.distribution import check_batch_size, is_chief, make_strategy
 from mmc_tf.training.failures import TrainingFailedError
@@ -140,6 +140,7 @@ def _build(plan: TrainingPlan, strategy: tf.distribute.Strategy):
     """The compiled model and its loss, in the strategy's scope and precision."""
     data = plan.dataset
     loss = LOSSES.get(plan.loss)(**plan.loss_settings)
+    preprocessing = plan.preprocessing or default_preprocessing(plan.model_name)
     keras.utils.set_random_seed(plan.settings.seed)
     keras.config.set_dtype_policy(plan.settings.precision)
     try:
@@ -150,8 +151,8 @@ def _build(plan: TrainingPlan, strategy: tf.distribute.Strategy):
                 num_classes=data.num_classes,
                 head=loss.head,
                 centers=plan.centers,
-                preprocessing=plan.preprocessing,
-                training_images=data.train.as_float() if plan.adapts_preprocessing else None,
+                preprocessing=preprocessing,
+                training_images=data.train.as_float() if preprocessing in ("mean", "zca") else None,
                 options=plan.options,
             )
             optimizer = make_optimizer(

@@ -70,12 +70,6 @@ class TrainingPlan:
         return "test", self.dataset.test
 
     @property
-    def adapts_preprocessing(self) -> bool:
-        """Whether a layer before the backbone takes its constants from the training images."""
-        family = resolve(self.model_name).family
-        return self.preprocessing == "zca" or (self.preprocessing is None and family.startswith("resnet"))
-
-    @property
     def collapse_scale(self) -> float | None:
         """C_MM where collapse is watched for, else None."""
         if self.loss not in COLLAPSING_LOSSES or self.centers is None:
