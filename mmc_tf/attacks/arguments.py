@@ -2,15 +2,85 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mmc_tf.attacks.compiling import forward
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.starts import random_targets
-from mmc_tf.checks import argument_error, check_images, check_labels
+from mmc_tf.checks import argument_error, check_images, check_labels, check_number
+
+PROBABILITY_TOLERANCE = 1e-5  # AutoAttack's
+
+
+class Batch(NamedTuple):
+    """The checked arguments of an attack's call.
+
+    Attributes:
+        images: (N, H, W, C) float32 in [0, 1].
+        labels: (N,) int32.
+        indices: (N,) int32.
+        seed: integer >= 0.
+        targets: (N,) int32 of a targeted attack, else None.
+        num_classes: L.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    indices: np.ndarray
+    seed: int
+    targets: np.ndarray | None
+    num_classes: int
+
+    def take(self, rows: np.ndarray) -> Batch:
+        """The examples at `rows` (M,)."""
+        targets = None if self.targets is None else self.targets[rows]
+        return self._replace(
+            images=self.images[rows], labels=self.labels[rows], indices=self.indices[rows], targets=targets
+        )
+
+
+def check_call(
+    model: Model, images: Any, labels: Any, *, indices: Any, seed: Any, targets: Any, targeted: bool
+) -> Batch:
+    """Returns the arguments of an attack's call, checked, with defaults filled in.
+
+    Raises:
+        UserError: for arguments out of range.
+    """
+    images = check_batch(model, images)
+    check_number("seed", seed, minimum=0, integer=True)
+    size = len(images)
+    indices = np.arange(size) if indices is None else check_labels("indices", indices, size=size)
+    logits = forward(model, tf.constant(images)).structured_outputs
+    num_classes = count_classes(logits, size=size, targeted=targeted)
+    labels = check_labels("labels", labels, size=size, num_classes=num_classes)
+    targets = resolve_targets(
+        labels, targets, targeted=targeted, num_classes=num_classes, indices=indices, seed=seed
+    )
+    return Batch(images, labels, indices, seed, targets, num_classes)
+
+
+def check_logits_of(logits: np.ndarray) -> None:
+    """Makes sure that what a model returned on the clean images is what attacks can work with.
+
+    Raises:
+        UserError: for NaN or inf, and for probabilities: their differences are not those of logits, and they
+            saturate.
+    """
+    if not np.isfinite(logits).all():
+        raise argument_error("model", "finite logits on the clean images", "a model that returned NaN or inf")
+    tolerance = PROBABILITY_TOLERANCE
+    within = logits.min() > -tolerance and logits.max() < 1 + tolerance
+    if within and np.abs(logits.sum(axis=1, dtype=np.float64) - 1).max() < tolerance:
+        raise argument_error(
+            "model",
+            "a model that returns logits",
+            "probabilities (every row sums to 1): leave out the softmax",
+        )
 
 
 def check_batch(model: Model, images: Any) -> np.ndarray:

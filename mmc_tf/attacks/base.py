@@ -10,13 +10,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.attacks.arguments import check_batch, check_targets_given, count_classes, resolve_targets
+from mmc_tf.attacks.arguments import Batch, check_call, check_logits_of, check_targets_given
 from mmc_tf.attacks.compiling import compiled, forward
-from mmc_tf.attacks.judging import distances, is_valid
+from mmc_tf.attacks.judging import distances, is_valid, is_within
 from mmc_tf.attacks.objectives import objectives
-from mmc_tf.attacks.oracle import Evaluation, Model, Oracle, predict
+from mmc_tf.attacks.oracle import Evaluation, Look, Model, Oracle, predict
 from mmc_tf.attacks.result import AttackResult
-from mmc_tf.checks import argument_error, check_choice, check_labels, check_number
+from mmc_tf.checks import argument_error, check_choice, check_number
 
 ITERATES = ("any", "last")
 ZERO_GRADIENT = 1e-30  # a denormal gradient is noise: below this l1 norm it counts as none
@@ -27,15 +27,13 @@ class Crafted(NamedTuple):
 
     Attributes:
         adversarial: (N, H, W, C).
-        queries: (N,) int32, points at which each example was looked at.
-        forward_calls: scalar int32, forward passes of the whole batch.
-        backward_calls: scalar int32, backward passes of the whole batch.
+        queries: (N,) int32, images sent forward for each example.
+        gradients: (N,) int32, images sent backward for each example.
     """
 
     adversarial: tf.Tensor
     queries: tf.Tensor
-    forward_calls: tf.Tensor
-    backward_calls: tf.Tensor
+    gradients: tf.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +54,27 @@ class Attack(abc.ABC):
             as the papers did. A targeted attack under `any` that misses its target returns the first
             misclassified iterate, if it went through one: so `misclassified` is true if and only if any
             iterate was.
+
+    Class attributes of an attack:
+        name, summary: what it is registered and listed as.
+        norms: the norms it has, its own first choice first.
+        tunable_names: the numbers that its graph takes as tensors, counts under names with `num_`.
+        family: prefix of the options that it alone has (`spsa` in `--spsa_samples`); its name if empty.
+        takes_objective: whether it climbs an objective that can be chosen.
+        can_target: whether it can aim at a class.
+        differentiates: whether it needs gradients; the others attack any callable.
+        radius: `fixed`: keeps to ε; `least`: looks for the nearest image, ε only judges; `none`: has no ε.
     """
 
     name: ClassVar[str] = ""
     norms: ClassVar[tuple[str, ...]] = ()
     summary: ClassVar[str] = ""
     tunable_names: ClassVar[tuple[str, ...]] = ("epsilon",)
+    family: ClassVar[str] = ""
+    takes_objective: ClassVar[bool] = True
+    can_target: ClassVar[bool] = True
+    differentiates: ClassVar[bool] = True
+    radius: ClassVar[str] = "fixed"
 
     epsilon: float
     norm: str = "linf"
@@ -71,14 +84,22 @@ class Attack(abc.ABC):
     iterate: str = "any"
 
     def __post_init__(self):
-        check_number("epsilon", self.epsilon, minimum=0)
+        self.check_radius()
         if self.norm not in self.norms:
             raise argument_error(
                 "norm", f"one of {', '.join(self.norms)} for the attack {self.name}", self.norm
             )
         check_choice("iterate", self.iterate, ITERATES)
+        if self.targeted and not self.can_target:
+            raise argument_error("targeted", f"False: {self.name} is untargeted", True)
         if self.objective is not None:
+            if not self.takes_objective:
+                raise argument_error("objective", f"None: {self.name} has its own", self.objective)
             objectives.get(self.objective)
+
+    def check_radius(self) -> None:
+        """Raises a UserError unless ε is a radius the attack can use."""
+        check_number("epsilon", self.epsilon, minimum=0)
 
     def settings(self) -> dict[str, Any]:
         """Every parameter by name, defaults resolved: what a record of the attack must hold."""
@@ -98,7 +119,15 @@ class Attack(abc.ABC):
         """The objective's name for a model with this head (None: a model without one of ours)."""
         if self.objective is not None:
             return self.objective
-        return getattr(head, "adaptive_objective", "ce") if self.adaptive else "ce"
+        return self.fitting_objective(head) if self.adaptive else "ce"
+
+    def fitting_objective(self, head: Any) -> str:
+        """What the attack climbs on this head unless told otherwise."""
+        return getattr(head, "adaptive_objective", "ce")
+
+    def oracle(self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any) -> Oracle:
+        """What `run` may ask."""
+        return Oracle(model, labels, targets, choose_objective=self.choose_objective, **settings)
 
     @abc.abstractmethod
     def run(
@@ -109,7 +138,7 @@ class Attack(abc.ABC):
         indices: tf.Tensor,
         seed: tf.Tensor,
         tunables: Mapping[str, tf.Tensor],
-        clean: Evaluation | None,
+        clean: Evaluation | Look | None,
         active: tf.Tensor,
     ) -> Crafted:
         """Crafts adversarial images within ball and box, in plain TensorFlow.
@@ -120,7 +149,8 @@ class Attack(abc.ABC):
             indices: (N,) int64, all that random draws may depend on beside the seed.
             seed: scalar int64.
             tunables: the values of `tunables()` as scalar tensors, to be read instead of the attributes.
-            clean: the oracle's evaluation of `images`, if it was made.
+            clean: the oracle's evaluation of `images`, if it was made; a look if the attack does without
+                gradients.
             active: (N,) bool, the examples to attack.
 
         Returns:
@@ -164,11 +194,11 @@ class Attack(abc.ABC):
         labels = tf.cast(labels, tf.int32)
         targets = None if targets is None else tf.cast(targets, tf.int32)
         crafted = self.run(
-            Oracle(model, labels, targets, choose_objective=self.choose_objective),
+            self.oracle(model, labels, targets, packing=False),
             tf.convert_to_tensor(images),
             indices=tf.cast(indices, tf.int64),
             seed=tf.cast(seed, tf.int64),
-            tunables=_as_tensors({**self.tunables(), **overrides}),
+            tunables=as_tensors({**self.tunables(), **overrides}),
             clean=None,
             active=tf.ones_like(labels, tf.bool),
         )
@@ -203,66 +233,76 @@ class Attack(abc.ABC):
         Raises:
             UserError: for arguments out of range.
         """
-        images = check_batch(model, images)
-        check_number("seed", seed, minimum=0, integer=True)
-        size = len(images)
-        indices = np.arange(size) if indices is None else check_labels("indices", indices, size=size)
-        predict_logits = forward(model, tf.constant(images))
-        num_classes = count_classes(predict_logits.structured_outputs, size=size, targeted=self.targeted)
-        labels = check_labels("labels", labels, size=size, num_classes=num_classes)
-        targets = resolve_targets(
-            labels, targets, targeted=self.targeted, num_classes=num_classes, indices=indices, seed=seed
+        batch = check_call(
+            model, images, labels, indices=indices, seed=seed, targets=targets, targeted=self.targeted
         )
-        arguments = (
-            tf.constant(images),
-            tf.constant(labels),
-            tf.constant(labels if targets is None else targets),
-            tf.constant(indices, tf.int64),
-            tf.constant(seed, tf.int64),
-            _as_tensors(self.tunables()),
-        )
-        adversarial, crafted, clean = compiled(model, self.static_key(), self._craft, arguments)(*arguments)
-        if not clean["finite"]:
-            raise argument_error(
-                "model", "finite logits on the clean images", "a model that returned NaN or inf"
-            )
-        logits = predict_logits(adversarial)
+        return self.attack(model, batch)
+
+    def attack(self, model: Model, batch: Batch) -> AttackResult:
+        """Attacks a batch whose arguments have been checked, and judges the outcome."""
+        adversarial, crafted, clean = self.craft(model, batch)
+        check_logits_of(clean["logits"].numpy())
+        logits = forward(model, adversarial)(adversarial)
         prediction = predict(logits).numpy()
         adversarial = adversarial.numpy()
-        distance = distances(adversarial, images, norm=self.norm)
-        valid = is_valid(adversarial, distance, logits.numpy(), norm=self.norm, epsilon=self.epsilon)
-        misclassified = valid & (prediction != labels)
+        distance = distances(adversarial, batch.images, norm=self.norm)
+        valid = is_valid(adversarial, distance, logits.numpy())
+        within = valid & is_within(distance, norm=self.norm, epsilon=self.epsilon)
+        wrong = prediction != batch.labels
+        goal = wrong if batch.targets is None else prediction == batch.targets
+        size = len(batch.images)
         return AttackResult(
             adversarial=adversarial,
-            success=misclassified if targets is None else valid & (prediction == targets),
-            misclassified=misclassified,
+            success=within & goal,
+            misclassified=within & wrong,
+            found=valid & goal,
             distance=distance.astype(np.float32),
             queries=crafted.queries.numpy() + 1,
             zero_gradient=clean["zero_gradient"].numpy(),
             prediction=prediction,
             clean_prediction=clean["prediction"].numpy(),
-            targets=targets,
-            forward_passes=size * (int(crafted.forward_calls) + 2),
-            backward_passes=size * (int(crafted.backward_calls) + 1),
+            targets=batch.targets,
+            forward_passes=int(crafted.queries.numpy().sum(dtype=np.int64)) + 2 * size,
+            backward_passes=int(crafted.gradients.numpy().sum(dtype=np.int64)) + size * self.differentiates,
         )
 
+    def craft(self, model: Model, batch: Batch) -> tuple[tf.Tensor, Crafted, dict[str, tf.Tensor]]:
+        """The adversarial images, what they cost, and what the model says of the clean ones."""
+        arguments = (
+            tf.constant(batch.images),
+            tf.constant(batch.labels),
+            tf.constant(batch.labels if batch.targets is None else batch.targets),
+            tf.constant(batch.indices, tf.int64),
+            tf.constant(batch.seed, tf.int64),
+            as_tensors(self.tunables()),
+        )
+        return compiled(model, self.static_key(), self._craft, arguments)(*arguments)
+
     def _craft(self, model, images, labels, targets, indices, seed, tunables):
-        targets = targets if self.targeted else None
-        oracle = Oracle(model, labels, targets, choose_objective=self.choose_objective)
-        clean = oracle.evaluate(images)
+        oracle = self.oracle(model, labels, targets if self.targeted else None)
+        clean = oracle.evaluate(images) if self.differentiates else oracle.look(images)
         active = tf.equal(clean.prediction, labels)
         crafted = self.run(
             oracle, images, indices=indices, seed=seed, tunables=tunables, clean=clean, active=active
         )
         adversarial = tf.where(active[:, None, None, None], crafted.adversarial, images)
+        if self.differentiates:
+            zero_gradient = tf.reduce_sum(tf.abs(clean.gradient), axis=[1, 2, 3]) < ZERO_GRADIENT
+        else:
+            zero_gradient = tf.zeros_like(active)
         report = {
             "prediction": clean.prediction,
-            "finite": tf.reduce_all(tf.math.is_finite(clean.logits)),
-            "zero_gradient": tf.reduce_sum(tf.abs(clean.gradient), axis=[1, 2, 3]) < ZERO_GRADIENT,
+            "logits": clean.logits,
+            "zero_gradient": zero_gradient,
         }
         return adversarial, crafted, report
 
 
-def _as_tensors(values: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    integers = ("num_steps", "num_restarts")
-    return {k: tf.cast(v, tf.int32 if k in integers else tf.float32) for k, v in values.items()}
+def as_tensors(values: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """Numbers as scalar tensors: counts, which are called `num_...`, as int32; None as the infinite radius."""
+
+    def convert(name: str, value: float | None) -> tf.Tensor:
+        value = np.inf if value is None else value
+        return tf.cast(value, tf.int32 if name.startswith("num_") else tf.float32)
+
+    return {name: convert(name, value) for name, value in values.items()}

@@ -90,10 +90,11 @@ class GradientAttack(Attack):
         clean_known = clean is not None and self.starts_clean()
 
         def step(k, point, memory, best, rank, queries):
-            evaluation = oracle.evaluate(point)
-            queries += tf.cast(rank < GOAL, tf.int32)
+            unbroken = rank < GOAL
+            evaluation = oracle.evaluate(point, unbroken)
+            queries += tf.cast(unbroken, tf.int32)
             if self.iterate == "any":
-                seen = oracle.rank(evaluation.prediction)
+                seen = tf.where(unbroken, oracle.rank(evaluation.prediction), rank)
                 best = tf.where(_spread(seen > rank), point, best)
                 rank = tf.maximum(rank, seen)
             moved, memory = self.advance(point, images, evaluation.gradient, memory, tunables)
@@ -102,7 +103,7 @@ class GradientAttack(Attack):
         def unfinished(k, point, memory, best, rank, queries):
             return (k < tunables["num_steps"]) & tf.reduce_any(rank < GOAL)
 
-        def run_once(restart, best, rank, queries, forward_calls, backward_calls):
+        def run_once(restart, best, rank, queries, gradients):
             point = self.start(images, indices=indices, seed=seed, restart=restart, tunables=tunables)
             memory, k = self.initial_memory(images), tf.constant(0)
             if clean_known:
@@ -110,29 +111,31 @@ class GradientAttack(Attack):
                 moved, memory = self.advance(point, images, clean.gradient, memory, tunables)
                 point = tf.where(_spread(rank < GOAL) & (tunables["num_steps"] > 0), moved, point)
                 k = tf.constant(1)
-            first = k
-            k, point, memory, best, rank, queries = tf.while_loop(
+            before = queries
+            _, point, memory, best, rank, queries = tf.while_loop(
                 unfinished, step, (k, point, memory, best, rank, queries), parallel_iterations=1
             )
-            forward_calls, backward_calls = forward_calls + k - first, backward_calls + k - first
+            gradients += queries - before
             seen = tf.zeros_like(rank)
             if look_at_last:
-                seen = oracle.rank(oracle.predictions(point))
-                queries += tf.cast(rank < GOAL, tf.int32)
-                forward_calls += 1
+                unbroken = rank < GOAL
+                seen = tf.where(unbroken, oracle.rank(oracle.predictions(point, unbroken)), rank)
+                queries += tf.cast(unbroken, tf.int32)
             best = tf.where(_spread((seen > rank) | (rank == 0)), point, best)
-            return restart + 1, best, tf.maximum(rank, seen), queries, forward_calls, backward_calls
+            return restart + 1, best, tf.maximum(rank, seen), queries, gradients
 
-        def unbroken(restart, best, rank, queries, forward_calls, backward_calls):
+        def any_unbroken(restart, best, rank, queries, gradients):
             return (restart < tunables["num_restarts"]) & tf.reduce_any(rank < GOAL)
 
-        zero = tf.constant(0)
-        state = (zero, images, tf.where(active, 0, GOAL), tf.zeros_like(oracle.labels), zero, zero)
+        nothing = tf.zeros_like(oracle.labels)
+        state = (tf.constant(0), images, tf.where(active, 0, GOAL), nothing, nothing)
         state = (
-            tf.while_loop(unbroken, run_once, state, parallel_iterations=1) if several else run_once(*state)
+            tf.while_loop(any_unbroken, run_once, state, parallel_iterations=1)
+            if several
+            else run_once(*state)
         )
-        _, best, _, queries, forward_calls, backward_calls = state
-        return Crafted(best, queries, forward_calls, backward_calls)
+        _, best, _, queries, gradients = state
+        return Crafted(best, queries, gradients)
 
     def static_key(self) -> tuple:
         """Adds whether there are several runs."""

@@ -15,27 +15,28 @@ def radius_limit(epsilon: float, *, norm: str) -> float:
     return epsilon + 1e-7 if norm == "linf" else epsilon * (1 + 1e-6) + 1e-6
 
 
-def is_valid(
-    adversarial: np.ndarray, distance: np.ndarray, logits: np.ndarray, *, norm: str, epsilon: float | None
-) -> np.ndarray:
-    """Whether each image is one the threat model allows: finite, within [0, 1], within ε, with finite logits.
+def is_valid(adversarial: np.ndarray, distance: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Whether each image is one that any threat model allows: finite, within [0, 1], with finite logits.
 
     Args:
         adversarial: (N, H, W, C) images.
-        distance: (N,) their distance from the clean images, in `norm`.
+        distance: (N,) their distance from the clean images.
         logits: (N, L) the model's output on them.
-        norm: `linf`, `l2` or `l1`.
-        epsilon: radius, or None for attacks that look for the least distance.
 
     Returns:
         (N,) bool.
     """
     flat = adversarial.reshape(len(adversarial), -1)
     # Comparisons with NaN are False, which is the verdict wanted.
-    valid = (flat.min(axis=1) >= 0) & (flat.max(axis=1) <= 1) & np.isfinite(logits).all(axis=1)
-    if epsilon is not None:
-        valid &= distance <= radius_limit(epsilon, norm=norm)
-    return valid & np.isfinite(distance)
+    inside = (flat.min(axis=1) >= 0) & (flat.max(axis=1) <= 1)
+    return inside & np.isfinite(logits).all(axis=1) & np.isfinite(distance)
+
+
+def is_within(distance: np.ndarray, *, norm: str, epsilon: float | None) -> np.ndarray:
+    """Whether each distance (N,) is within ε, up to what rounding costs; all are where ε is None."""
+    if epsilon is None:
+        return np.ones(len(distance), bool)
+    return distance <= radius_limit(epsilon, norm=norm)
 
 
 def distances(adversarial: np.ndarray, images: np.ndarray, *, norm: str) -> np.ndarray:

@@ -35,12 +35,13 @@ def names() -> list[str]:
     return attacks.names()
 
 
-def make(name: str, *, epsilon: float, **settings: Any) -> Attack:
+def make(name: str, *, epsilon: float | None = None, **settings: Any) -> Attack:
     """Builds an attack from plain values.
 
     Args:
         name: one of `names()`.
-        epsilon: radius >= 0 in units of the pixels.
+        epsilon: radius >= 0 in units of the pixels. Attacks with a fixed radius need one; those for the least
+            distance are judged by it; None: any distance counts.
         settings: fields of the attack's class. None stands for the default of its source. Settings that only
             some attacks have (`step_size`, `num_steps`, `num_restarts`, `random_start`, `decay`) are left out
             where the attack has none, so that one set of values serves a list of attacks.
@@ -61,7 +62,9 @@ def make(name: str, *, epsilon: float, **settings: Any) -> Attack:
         if key not in known and key not in SHARED_SETTINGS:
             raise argument_error("settings", f"settings of {name}: {', '.join(known)}", key)
     given = {key: value for key, value in settings.items() if key in known and value is not None}
-    return attack(epsilon=epsilon, **given)
+    if attack.radius == "fixed" or epsilon is not None:
+        given["epsilon"] = epsilon
+    return attack(**given)
 
 
 def describe() -> str:

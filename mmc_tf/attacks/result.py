@@ -22,22 +22,26 @@ class AttackResult:
         misclassified: (N,) bool. The prediction on that same image is not the true label, and the image is
             valid. Equals `success` for untargeted attacks. Robust accuracy is `1 - mean(misclassified)`, also
             for targeted attacks, as in the papers.
+        found: (N,) bool. As `success` but at any distance: what an attack for the least distance found beyond
+            the radius it is judged by.
         distance: (N,) float32. Norm of `adversarial - images` in the attack's norm; 0 where nothing was
             attacked.
-        queries: (N,) int32. Points at which the attack asked the model about this example (with or without a
-            gradient) until it was done with it. The final judging is not counted.
+        queries: (N,) int32. Images that the attack sent through the model for this example (with or without a
+            gradient), the clean one among them. The final judging is not counted.
         zero_gradient: (N,) bool. The gradient of the objective at the clean image is zero (its l1 norm is
-            below 1e-30), so that a gradient attack does not see where to go.
+            below 1e-30), so that a gradient attack does not see where to go. False for attacks without
+            gradients.
         prediction: (N,) int32. The class predicted on `adversarial` by the judging pass.
         clean_prediction: (N,) int32. The class predicted on the clean image.
         targets: (N,) int32 of a targeted attack, None of an untargeted one.
-        forward_passes: images sent forward through the model in all, frozen ones and judging included.
+        forward_passes: images sent forward through the model in all, judging included.
         backward_passes: images sent backward through the model in all.
     """
 
     adversarial: np.ndarray
     success: np.ndarray
     misclassified: np.ndarray
+    found: np.ndarray
     distance: np.ndarray
     queries: np.ndarray
     zero_gradient: np.ndarray

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.optimize import minimize
 
-from mmc_tf.attacks.judging import is_valid, radius_limit
-from mmc_tf.attacks.projections import measure, project_ball
+from mmc_tf.attacks.judging import is_valid, is_within, radius_limit
+from mmc_tf.attacks.projections import measure, project_ball, project_l1_and_box
 from mmc_tf.attacks.steps import dense_step, move, rescale, steepest_step
 from mmc_tf.checks import UserError
 
@@ -84,6 +85,37 @@ def test_invalid_images_are_recognised():
     distance = np.array([0.1, 0.1, 0.1, np.nan, 0.2, 0.1])
     logits = np.zeros((6, 3))
     logits[5, 2] = np.inf
-    verdict = is_valid(images, distance, logits, norm="linf", epsilon=0.1)
-    np.testing.assert_array_equal(verdict, [True, False, False, False, False, False])
-    assert is_valid(images, distance, logits, norm="linf", epsilon=None)[4]
+    valid = is_valid(images, distance, logits)
+    np.testing.assert_array_equal(valid, [True, False, False, False, True, False])
+    within = is_within(distance, norm="linf", epsilon=0.1)
+    np.testing.assert_array_equal(within, [True, True, True, False, False, True])
+    assert is_within(distance, norm="linf", epsilon=None).all()
+
+
+def test_the_least_change_into_l1_ball_and_box():
+    """Specification, Section 2.2."""
+    image = np.array([[0.95, 0.3, 0.5, 0.02]], np.float32)
+    step = np.array([[0.4, -0.5, 0.2, -0.3]], np.float32)
+    for radius, expected in ((0.6, [0.05, -0.3, 0.2, -0.02]), (0.4, [0.05, -0.3, 0.03, -0.02])):
+        found = project_l1_and_box(step, image, epsilon=tf.constant(radius)).numpy()[0]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    roomy = np.array([[0.1, 0.6, 0.1, 0.1]], np.float32)
+    far = np.array([[0.9, -0.5, 0.2, 0.05]], np.float32)
+    np.testing.assert_allclose(project_l1_and_box(far, roomy, epsilon=1.0)[0], [0.7, -0.3, 0, 0], atol=1e-6)
+
+
+def test_l1_ball_and_box_against_a_general_solver():
+    generator = np.random.default_rng(0)
+    x, u = generator.uniform(size=(2, 5)), generator.normal(0, 0.5, size=(2, 5))
+    radii = tf.constant([0.4, 0.9])
+    found = project_l1_and_box(u.astype(np.float32), x.astype(np.float32), epsilon=radii[:, None]).numpy()
+    for row, radius in enumerate(radii.numpy()):
+        best = minimize(
+            lambda d, row=row: ((d[:5] - d[5:] - u[row]) ** 2).sum(),
+            np.full(10, 0.01),
+            bounds=[(0, c) for c in np.concatenate([1 - x[row], x[row]])],
+            constraints=[{"type": "ineq", "fun": lambda d, r=radius: r - d.sum()}],
+            method="SLSQP",
+        ).x
+        np.testing.assert_allclose(found[row], best[:5] - best[5:], atol=2e-4)
+        assert np.abs(found[row]).sum() <= radius + 1e-6

@@ -14,17 +14,17 @@ class Traits:
 
     Attributes:
         settings: cheap settings for the tests.
-        fixed_radius: has an ε that its results keep to (minimum-norm attacks have none).
         random: the result depends on the seed.
-        objective: one that ignores shifts and scales of the logits; None: the attack takes no objective.
+        scale_free: a factor on all logits changes nothing.
         adds_steps: settings that only make the attack stronger, weakest first.
+        breaks_box: breaks all examples of a linear model when the ball holds the whole box.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
-    fixed_radius: bool = True
     random: bool = False
-    objective: str | None = "margin"
+    scale_free: bool = True
     adds_steps: tuple[dict[str, Any], ...] = ()
+    breaks_box: bool = True
 
 
 STEPS = tuple({"num_steps": steps} for steps in (1, 5, 20))
@@ -41,11 +41,17 @@ TRAITS: dict[str, Traits] = {
 }
 
 CASES = [(name, norm) for name in attacks.names() for norm in attacks.get(name).norms]
+FIXED = [case for case in CASES if attacks.get(case[0]).radius == "fixed"]
+JUDGED = [case for case in CASES if attacks.get(case[0]).radius != "none"]
+TARGETED = [case for case in CASES if attacks.get(case[0]).can_target]
 RADII = {"linf": 0.08, "l2": 0.6, "l1": 2.0}
 
 
 def build(name: str, norm: str, **settings: Any) -> attacks.Attack:
     """The attack with its cheap settings and a radius that breaks some examples of the small models."""
-    traits = TRAITS[name]
-    merged = {"epsilon": RADII[norm], "objective": traits.objective, **traits.settings, **settings}
+    kind = attacks.get(name)
+    objective = {"objective": "margin"} if kind.takes_objective else {}
+    merged = {"epsilon": RADII[norm], **objective, **TRAITS[name].settings, **settings}
+    if kind.radius == "none":
+        del merged["epsilon"]
     return attacks.make(name, norm=norm, **merged)
