@@ -7,7 +7,7 @@ python eval_attacks.py --checkpoint=runs/NAME --attack=fgsm,bim,pgd,mim --epsilo
 import sys
 
 from flags.cli import Flags, run_script
-from flags.resolve import resolve_evaluation
+from flags.resolve_evaluation import resolve_evaluation
 from flags.scripts import EVAL_ATTACKS
 from flags.startup import quiet_imports
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from absl import flags as absl_flags
 
 from flags.flag import definer
-from flags.names import ATTACK_NORMS, ATTACK_SPELLINGS, METHODS, NORMS, OBJECTIVES
+from flags.names import ATTACK_SPELLINGS, METHODS, NORMS, OBJECTIVES, TRAINING_ATTACKS
 from flags.parsers import Boolean, Integer, Name, Number
 
 ROOM = "Adversarial training"
@@ -22,7 +22,7 @@ def define(flag_values: absl_flags.FlagValues) -> None:
     )
     define(
         "attack_method",
-        Name(ATTACK_SPELLINGS, choices=tuple(ATTACK_NORMS)),
+        Name({k: v for k, v in ATTACK_SPELLINGS.items() if v in TRAINING_ATTACKS}, choices=TRAINING_ATTACKS),
         "pgd",
         "The inner attack; CleverHans' class names (MadryEtAl, ...) are understood.",
     )
@@ -54,6 +54,12 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         Number(minimum=0, maximum=1),
         1.0,
         "Weight of the loss on adversarial images; the rest is on clean ones.",
+    )
+    define(
+        "epsilon_warmup_steps",
+        Integer(minimum=0),
+        0,
+        "Training steps over which the radius grows linearly from 0; 0: the full radius at once.",
     )
     define(
         "targeted",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from absl import flags as absl_flags
 
 from flags.flag import define_alias, definer
-from flags.names import ATTACK_NORMS, ATTACK_SPELLINGS, NORMS, OBJECTIVES
+from flags.names import ATTACK_NORMS, ATTACK_SPELLINGS, NORMS, OBJECTIVES, PRESETS
 from flags.parsers import Boolean, Integer, ListOf, Name, Number, Parser
 
 ROOM = "Evaluation"
@@ -27,8 +27,21 @@ def define(flag_values: absl_flags.FlagValues) -> None:
     define(
         "attack",
         ListOf(Name(ATTACK_SPELLINGS, choices=(*ATTACK_NORMS, "help"))),
-        ["pgd"],
+        None,
         "The attacks, also by CleverHans' class names (MadryEtAl, ...); help describes them.",
+        default_text="pgd; with --preset all of its",
+    )
+    define(
+        "preset",
+        Name(choices=PRESETS),
+        None,
+        "The attacks of a source with all their parameters; --attack, --norm and --epsilon choose among them.",
+    )
+    define(
+        "transfer_from",
+        ListOf(Parser()),
+        None,
+        "Runs or .keras files on which --attack=transfer crafts its images.",
     )
     define("adaptive", Boolean(), True, "Fit the objective to the head; otherwise softmax cross-entropy.")
     define(
@@ -38,13 +51,20 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         "What the attacks climb.",
         default_text="the one that fits head and attack",
     )
-    define("norm", Name(choices=NORMS), "linf", "Norm that bounds the perturbation.")
+    define(
+        "norm",
+        Name(choices=NORMS),
+        None,
+        "Norm of the perturbation.",
+        default_text="the attack's first: linf where it has it, l2 for cw, ddn, deepfool, l1 for slide, ead",
+    )
     define(
         "epsilon",
         ListOf(Number(above=0)),
         None,
         "Largest perturbations, in pixels of [0, 1].",
-        default_text="8/255 for CIFAR, else 0.3 (linf); must be given for other norms",
+        default_text="8/255 for CIFAR, else 0.3 (linf); must be given for other norms; none for attacks that "
+        "look for the least distance",
     )
     define(
         "step_size",

@@ -29,13 +29,48 @@ ATTACK_SPELLINGS = {
     "fgm": "fgsm",
     "momentumiterativemethod": "mim",
     "basiciterativemethod": "bim",
+    "carliniwagnerl2": "cw",
+    "elasticnetmethod": "ead",
+    "sparsel1descent": "slide",
+    "aa": "autoattack",
+    "noise": "gaussian",
 }
 
 NORMS = ("linf", "l2", "l1")
 
-# The library's registries own the next three. They are repeated here, and a test compares them, because asking
+# The library's registries own what follows. They are repeated here, and a test compares them, because asking
 # the registries takes TensorFlow, whose import a mistyped name should not have to wait for.
-ATTACK_NORMS = {"bim": NORMS[:2], "fgsm": NORMS, "mim": NORMS[:2], "pgd": NORMS}
+ATTACK_NORMS = {
+    "an_pgd": ("linf", "l2"),
+    "apgd_ce": NORMS,
+    "apgd_dlr": NORMS,
+    "apgd_t": NORMS,
+    "autoattack": NORMS,
+    "bim": NORMS[:2],
+    "cw": ("l2",),
+    "ddn": ("l2",),
+    "deepfool": ("l2", "linf"),
+    "ead": ("l1",),
+    "fab": NORMS,
+    "fab_t": NORMS,
+    "fgsm": NORMS,
+    "gaussian": ("l2",),
+    "mim": NORMS[:2],
+    "mt_pgd": NORMS[:2],
+    "pgd": NORMS,
+    "rotation": ("l2",),
+    "slide": ("l1",),
+    "spsa": ("linf",),
+    "square": NORMS,
+    "transfer": NORMS[:2],
+    "worst": NORMS,
+}
+# Attacks without a radius, and those whose radius only judges what they find.
+UNBOUNDED = ("gaussian", "rotation")
+LEAST_DISTANCE = ("an_pgd", "cw", "ddn", "deepfool", "ead", "fab", "fab_t")
+# What the inner loop of adversarial training can be.
+TRAINING_ATTACKS = ("bim", "fgsm", "mim", "pgd")
+PRESETS = ("mmc_paper", "mma_paper", "pytorch_readme", "original_code")
 OBJECTIVES = ("ce", "margin", "dlr", "slm", "cw", "mmc", "mmc_margin")
 METHODS = ("pgd",)
 

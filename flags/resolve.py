@@ -43,27 +43,15 @@ def resolve_training(flags: Flags) -> Flags:
     return Flags(**values, given=flags.given, command=flags.command)
 
 
-def resolve_evaluation(flags: Flags) -> Flags:
-    """The flags of `eval_attacks.py`, checked against each other.
-
-    Raises:
-        UserError: if an attack does not know the norm, or the norm has no default radius.
-    """
-    if "help" not in flags.attack:
-        for attack in flags.attack:
-            _check_norm(attack, flags.norm)
-        if flags.epsilon is None:
-            _check_default_epsilon(flags.norm)
-    return flags
-
-
-def _check_norm(attack: str, norm: str) -> None:
+def check_norm(attack: str, norm: str) -> None:
+    """Raises a UserError unless the attack has the norm."""
     known = ATTACK_NORMS[attack]
     if norm not in known:
         raise argument_error("norm", f"one of {', '.join(known)} for the attack {attack}", norm)
 
 
-def _check_default_epsilon(norm: str) -> None:
+def check_default_epsilon(norm: str) -> None:
+    """Raises a UserError for norms in which the sources agree on no radius."""
     if norm != "linf":
         raise argument_error("epsilon", f"a number > 0, because norm {norm} has no default", "none")
 
@@ -72,7 +60,8 @@ def _fill(values: dict[str, Any], **defaults: Any) -> None:
     values |= {name: default for name, default in defaults.items() if values[name] is None}
 
 
-def _contradiction(name: str, *said: str) -> UserError:
+def contradiction(name: str, *said: str) -> UserError:
+    """The error for flags that cannot all be meant."""
     return UserError(
         f"Invalid value for argument `{name}`. Expected flags that agree. Received: {' and '.join(said)}"
     )
@@ -85,12 +74,12 @@ def _loss_and_policy(
     by_switch, said = _loss_of_switches(switches)
     if loss in POLICY_LOSSES:
         if policy not in (None, loss):
-            raise _contradiction("learning_policy", f"--loss={loss}", f"--learning_policy={policy}")
+            raise contradiction("learning_policy", f"--loss={loss}", f"--learning_policy={policy}")
         loss, policy, shown = "MMC", loss, loss
     else:
         shown = loss
     if by_switch is not None and loss not in (None, by_switch):
-        raise _contradiction("loss", f"--loss={shown}", f"{said}, which means {by_switch}")
+        raise contradiction("loss", f"--loss={shown}", f"{said}, which means {by_switch}")
     return {"loss": loss or by_switch or "MMC", "learning_policy": policy}
 
 
@@ -141,12 +130,12 @@ def _features_and_centers(values: dict[str, Any], *, use_random: bool | None) ->
     feature_dim, centers, loss = values["feature_dim"], values["centers"], values["loss"]
     if values["is_2d_demo"]:
         if feature_dim not in (None, 2):
-            raise _contradiction("feature_dim", "--is_2d_demo", f"--feature_dim={feature_dim}")
+            raise contradiction("feature_dim", "--is_2d_demo", f"--feature_dim={feature_dim}")
         feature_dim = 2
     if use_random is not None and centers is not None and use_random != (centers == "random"):
-        raise _contradiction("centers", f"--use_random={use_random}", f"--centers={centers}")
+        raise contradiction("centers", f"--use_random={use_random}", f"--centers={centers}")
     if loss == "HMMC" and (use_random or centers in ("simplex", "random", "spread")):
-        raise _contradiction("centers", "--loss=HMMC", f"--centers={centers or 'random'}")
+        raise contradiction("centers", "--loss=HMMC", f"--centers={centers or 'random'}")
     if centers is None:
         defaults = {
             "random": use_random,
@@ -160,13 +149,13 @@ def _features_and_centers(values: dict[str, Any], *, use_random: bool | None) ->
 def _inner_attack(values: dict[str, Any]) -> dict[str, Any]:
     cifar, linf = is_cifar(values["dataset"]), values["norm"] == "linf"
     epsilon, step_size, num_steps = values["epsilon"], values["step_size"], values["num_steps"]
-    _check_norm(values["attack_method"], values["norm"])
+    check_norm(values["attack_method"], values["norm"])
     if epsilon is None:
-        _check_default_epsilon(values["norm"])
+        check_default_epsilon(values["norm"])
         epsilon = 8 / 255 if cifar else 0.3
     if values["attack_method"] == "fgsm":
         if num_steps not in (None, 1):
-            raise _contradiction("num_steps", "--attack_method=fgsm (one step)", f"--num_steps={num_steps}")
+            raise contradiction("num_steps", "--attack_method=fgsm (one step)", f"--num_steps={num_steps}")
         return {"epsilon": epsilon, "num_steps": 1, "step_size": step_size or epsilon}
     num_steps = num_steps or 10
     default_step = 2 / 255 if cifar and linf else 2.5 * epsilon / num_steps

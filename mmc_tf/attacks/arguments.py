@@ -25,6 +25,7 @@ class Batch(NamedTuple):
         indices: (N,) int32.
         seed: integer >= 0.
         targets: (N,) int32 of a targeted attack, else None.
+        active: (N,) bool, the examples to attack if they are classified correctly.
         num_classes: L.
     """
 
@@ -33,18 +34,20 @@ class Batch(NamedTuple):
     indices: np.ndarray
     seed: int
     targets: np.ndarray | None
+    active: np.ndarray
     num_classes: int
-
-    def take(self, rows: np.ndarray) -> Batch:
-        """The examples at `rows` (M,)."""
-        targets = None if self.targets is None else self.targets[rows]
-        return self._replace(
-            images=self.images[rows], labels=self.labels[rows], indices=self.indices[rows], targets=targets
-        )
 
 
 def check_call(
-    model: Model, images: Any, labels: Any, *, indices: Any, seed: Any, targets: Any, targeted: bool
+    model: Model,
+    images: Any,
+    labels: Any,
+    *,
+    indices: Any,
+    seed: Any,
+    targets: Any,
+    active: Any,
+    targeted: bool,
 ) -> Batch:
     """Returns the arguments of an attack's call, checked, with defaults filled in.
 
@@ -61,7 +64,11 @@ def check_call(
     targets = resolve_targets(
         labels, targets, targeted=targeted, num_classes=num_classes, indices=indices, seed=seed
     )
-    return Batch(images, labels, indices, seed, targets, num_classes)
+    active = np.ones(size, bool) if active is None else np.asarray(active)
+    if active.shape != (size,) or active.dtype != bool:
+        received = f"an array of shape {active.shape} and dtype {active.dtype}"
+        raise argument_error("active", f"booleans of shape ({size},)", received)
+    return Batch(images, labels, indices, seed, targets, active, num_classes)
 
 
 def check_logits_of(logits: np.ndarray) -> None:
@@ -73,6 +80,8 @@ def check_logits_of(logits: np.ndarray) -> None:
     """
     if not np.isfinite(logits).all():
         raise argument_error("model", "finite logits on the clean images", "a model that returned NaN or inf")
+    if not len(logits):
+        return
     tolerance = PROBABILITY_TOLERANCE
     within = logits.min() > -tolerance and logits.max() < 1 + tolerance
     if within and np.abs(logits.sum(axis=1, dtype=np.float64) - 1).max() < tolerance:

@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks.arguments import Batch, check_call, check_logits_of, check_targets_given
-from mmc_tf.attacks.compiling import compiled, forward
-from mmc_tf.attacks.judging import distances, is_valid, is_within
+from mmc_tf.attacks.compiling import compiled
+from mmc_tf.attacks.judging import judge
 from mmc_tf.attacks.objectives import objectives
-from mmc_tf.attacks.oracle import Evaluation, Look, Model, Oracle, predict
+from mmc_tf.attacks.oracle import Evaluation, Look, Model, Oracle
 from mmc_tf.attacks.result import AttackResult
 from mmc_tf.checks import argument_error, check_choice, check_number
 
@@ -61,6 +61,7 @@ class Attack(abc.ABC):
         tunable_names: the numbers that its graph takes as tensors, counts under names with `num_`.
         family: prefix of the options that it alone has (`spsa` in `--spsa_samples`); its name if empty.
         takes_objective: whether it climbs an objective that can be chosen.
+        own_objective: what it climbs if it cannot; None: nothing, or what no objective describes.
         can_target: whether it can aim at a class.
         differentiates: whether it needs gradients; the others attack any callable.
         radius: `fixed`: keeps to ε; `least`: looks for the nearest image, ε only judges; `none`: has no ε.
@@ -72,6 +73,7 @@ class Attack(abc.ABC):
     tunable_names: ClassVar[tuple[str, ...]] = ("epsilon",)
     family: ClassVar[str] = ""
     takes_objective: ClassVar[bool] = True
+    own_objective: ClassVar[str | None] = None
     can_target: ClassVar[bool] = True
     differentiates: ClassVar[bool] = True
     radius: ClassVar[str] = "fixed"
@@ -117,6 +119,8 @@ class Attack(abc.ABC):
 
     def choose_objective(self, head: Any) -> str:
         """The objective's name for a model with this head (None: a model without one of ours)."""
+        if not self.takes_objective and self.own_objective is not None:
+            return self.own_objective
         if self.objective is not None:
             return self.objective
         return self.fitting_objective(head) if self.adaptive else "ce"
@@ -124,6 +128,24 @@ class Attack(abc.ABC):
     def fitting_objective(self, head: Any) -> str:
         """What the attack climbs on this head unless told otherwise."""
         return getattr(head, "adaptive_objective", "ce")
+
+    def details(self) -> tuple[str, ...]:
+        """Words that tell this attack apart from another one of its name: `("rand",)`."""
+        return ()
+
+    def check_model(self, model: Model, batch: Batch) -> None:
+        """Makes sure, at the cost of one look, that the attack can work on a model.
+
+        Args:
+            model: the classifier.
+            batch: a few examples, with targets if the attack is targeted.
+
+        Raises:
+            UserError: for an objective that does not fit the model, or too few classes for it.
+        """
+        if self.differentiates:
+            targets = None if batch.targets is None else tf.constant(batch.targets)
+            self.oracle(model, tf.constant(batch.labels), targets).evaluate(tf.constant(batch.images))
 
     def oracle(self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any) -> Oracle:
         """What `run` may ask."""
@@ -213,6 +235,7 @@ class Attack(abc.ABC):
         indices: np.ndarray | None = None,
         seed: int = 0,
         targets: np.ndarray | None = None,
+        active: np.ndarray | None = None,
     ) -> AttackResult:
         """Attacks a batch and judges the outcome.
 
@@ -226,6 +249,8 @@ class Attack(abc.ABC):
                 all random draws.
             seed: integer >= 0.
             targets: (N,) wrong classes for a targeted attack; None draws them uniformly.
+            active: (N,) bool, the examples to attack; None: all. The others cost nothing, come back unchanged,
+                and nothing is said of them: their prediction is the label.
 
         Returns:
             The adversarial images and the verdicts.
@@ -234,36 +259,33 @@ class Attack(abc.ABC):
             UserError: for arguments out of range.
         """
         batch = check_call(
-            model, images, labels, indices=indices, seed=seed, targets=targets, targeted=self.targeted
+            model,
+            images,
+            labels,
+            indices=indices,
+            seed=seed,
+            targets=targets,
+            active=active,
+            targeted=self.targeted,
         )
         return self.attack(model, batch)
 
     def attack(self, model: Model, batch: Batch) -> AttackResult:
         """Attacks a batch whose arguments have been checked, and judges the outcome."""
         adversarial, crafted, clean = self.craft(model, batch)
-        check_logits_of(clean["logits"].numpy())
-        logits = forward(model, adversarial)(adversarial)
-        prediction = predict(logits).numpy()
-        adversarial = adversarial.numpy()
-        distance = distances(adversarial, batch.images, norm=self.norm)
-        valid = is_valid(adversarial, distance, logits.numpy())
-        within = valid & is_within(distance, norm=self.norm, epsilon=self.epsilon)
-        wrong = prediction != batch.labels
-        goal = wrong if batch.targets is None else prediction == batch.targets
-        size = len(batch.images)
-        return AttackResult(
-            adversarial=adversarial,
-            success=within & goal,
-            misclassified=within & wrong,
-            found=valid & goal,
-            distance=distance.astype(np.float32),
-            queries=crafted.queries.numpy() + 1,
+        check_logits_of(clean["logits"].numpy()[batch.active])
+        passes = int(batch.active.sum())
+        return judge(
+            model,
+            batch,
+            adversarial.numpy(),
+            norm=self.norm,
+            epsilon=self.epsilon,
+            queries=crafted.queries.numpy() + batch.active,
             zero_gradient=clean["zero_gradient"].numpy(),
-            prediction=prediction,
             clean_prediction=clean["prediction"].numpy(),
-            targets=batch.targets,
-            forward_passes=int(crafted.queries.numpy().sum(dtype=np.int64)) + 2 * size,
-            backward_passes=int(crafted.gradients.numpy().sum(dtype=np.int64)) + size * self.differentiates,
+            forward_passes=int(crafted.queries.numpy().sum(dtype=np.int64)) + passes,
+            backward_passes=int(crafted.gradients.numpy().sum(dtype=np.int64)) + passes * self.differentiates,
         )
 
     def craft(self, model: Model, batch: Batch) -> tuple[tf.Tensor, Crafted, dict[str, tf.Tensor]]:
@@ -274,27 +296,24 @@ class Attack(abc.ABC):
             tf.constant(batch.labels if batch.targets is None else batch.targets),
             tf.constant(batch.indices, tf.int64),
             tf.constant(batch.seed, tf.int64),
+            tf.constant(batch.active),
             as_tensors(self.tunables()),
         )
         return compiled(model, self.static_key(), self._craft, arguments)(*arguments)
 
-    def _craft(self, model, images, labels, targets, indices, seed, tunables):
+    def _craft(self, model, images, labels, targets, indices, seed, active, tunables):
         oracle = self.oracle(model, labels, targets if self.targeted else None)
-        clean = oracle.evaluate(images) if self.differentiates else oracle.look(images)
-        active = tf.equal(clean.prediction, labels)
+        clean = oracle.evaluate(images, active) if self.differentiates else oracle.look(images, active)
+        attacked = active & tf.equal(clean.prediction, labels)
         crafted = self.run(
-            oracle, images, indices=indices, seed=seed, tunables=tunables, clean=clean, active=active
+            oracle, images, indices=indices, seed=seed, tunables=tunables, clean=clean, active=attacked
         )
-        adversarial = tf.where(active[:, None, None, None], crafted.adversarial, images)
+        adversarial = tf.where(attacked[:, None, None, None], crafted.adversarial, images)
         if self.differentiates:
-            zero_gradient = tf.reduce_sum(tf.abs(clean.gradient), axis=[1, 2, 3]) < ZERO_GRADIENT
+            zero_gradient = active & (tf.reduce_sum(tf.abs(clean.gradient), axis=[1, 2, 3]) < ZERO_GRADIENT)
         else:
             zero_gradient = tf.zeros_like(active)
-        report = {
-            "prediction": clean.prediction,
-            "logits": clean.logits,
-            "zero_gradient": zero_gradient,
-        }
+        report = {"prediction": clean.prediction, "logits": clean.logits, "zero_gradient": zero_gradient}
         return adversarial, crafted, report
 
 

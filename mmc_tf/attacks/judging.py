@@ -2,9 +2,54 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
+from mmc_tf.attacks.arguments import Batch
+from mmc_tf.attacks.compiling import forward
+from mmc_tf.attacks.oracle import Model, predict
 from mmc_tf.attacks.projections import measure
+from mmc_tf.attacks.result import AttackResult
+
+
+def judge(
+    model: Model,
+    batch: Batch,
+    adversarial: np.ndarray,
+    *,
+    norm: str,
+    epsilon: float | None,
+    **counts: Any,
+) -> AttackResult:
+    """The result of an attack that made these images, by a fresh forward pass.
+
+    Args:
+        model: the classifier.
+        batch: what was attacked.
+        adversarial: (N, H, W, C) float32.
+        norm: of the distance.
+        epsilon: radius of the threat model; None: any distance is allowed.
+        counts: the result's fields that only the attack knows, its own passes without this one.
+    """
+    logits = forward(model, tf.constant(adversarial))(tf.constant(adversarial))
+    prediction = predict(logits).numpy()
+    distance = distances(adversarial, batch.images, norm=norm)
+    valid = is_valid(adversarial, distance, logits.numpy())
+    within = valid & is_within(distance, norm=norm, epsilon=epsilon)
+    wrong = prediction != batch.labels
+    goal = wrong if batch.targets is None else prediction == batch.targets
+    return AttackResult(
+        adversarial=adversarial,
+        success=within & goal,
+        misclassified=within & wrong,
+        found=valid & goal,
+        distance=distance.astype(np.float32),
+        prediction=prediction,
+        targets=batch.targets,
+        **(counts | {"forward_passes": counts["forward_passes"] + len(adversarial)}),
+    )
 
 
 def radius_limit(epsilon: float, *, norm: str) -> float:

@@ -36,6 +36,10 @@ class AttackResult:
         targets: (N,) int32 of a targeted attack, None of an untargeted one.
         forward_passes: images sent forward through the model in all, judging included.
         backward_passes: images sent backward through the model in all.
+        broken_by: (N,) int32 of an ensemble: the stage that broke the example, -1 where none did. None
+            otherwise.
+        source_correct: (N,) bool of a transfer attack: the source classifies the clean image correctly. None
+            otherwise.
     """
 
     adversarial: np.ndarray
@@ -50,3 +54,5 @@ class AttackResult:
     targets: np.ndarray | None
     forward_passes: int
     backward_passes: int
+    broken_by: np.ndarray | None = None
+    source_correct: np.ndarray | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmc_tf import attacks as attack_room
+from mmc_tf.attacks import Source
 from mmc_tf.data import Split
 from mmc_tf.evaluation import plan, store, tables
 from mmc_tf.evaluation.checkpoints import Network, load_network
@@ -14,6 +15,7 @@ from mmc_tf.evaluation.fingerprints import Attacks, describe_plan
 from mmc_tf.evaluation.preflight import RESULTS_DIR, Target, prepare
 from mmc_tf.evaluation.progress import NoProgress, ProgressBar
 from mmc_tf.evaluation.runner import evaluate
+from mmc_tf.training import runs
 
 
 def choose_output_dir(
@@ -47,7 +49,7 @@ def describe(
 ) -> str:
     """The plan as the script prints it before it begins."""
     image = split.part(0, 1).as_float()[0]
-    head = plan.find_head(network.model, image)
+    head, classes = plan.find_head(network.model, image), plan.count_classes_of(network.model, image)
     trained = " ".join(str(network.flags[key]) for key in ("model", "loss") if network.flags.get(key))
     lines = [
         f"network  {network.path}"
@@ -55,7 +57,7 @@ def describe(
         + (", the newest finished run" if network.chosen else ""),
         f"images   the first {len(split)} test images of {source}",
         *(
-            f"{'attacks' if number == 0 else '':9}{plan.describe_attack(label, attack, head)}"
+            f"{'attacks' if number == 0 else '':9}{plan.describe_attack(label, attack, head, classes)}"
             for number, (label, attack) in enumerate(attacks)
         ),
         f"seed     {seed}",
@@ -87,8 +89,11 @@ def evaluate_from_flags(
         attack_room.get(name)
     target = target or prepare(flags)
     network, dataset = load_network(target), target.dataset
-    attacks = plan.plan_attacks(flags, dataset=dataset.name)
-    plan.check_attacks(network.model, dataset.test.part(0, 1).as_float()[0], attacks)
+    image = dataset.test.part(0, 1).as_float()[0]
+    sources = [Source(path.stem, runs.load_run(path)[0]) for path in target.sources]
+    head = plan.find_head(network.model, image)
+    attacks = plan.plan_attacks(flags, dataset=dataset.name, sources=sources, head=head)
+    plan.check_attacks(network.model, image, attacks)
     content = describe_plan(network.model, dataset.test, attacks, seed=flags.seed)
     if flags.output_dir is None:
         output_dir = choose_output_dir(network.name, content, resume=flags.resume)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from mmc_tf import attacks as attack_room
-from mmc_tf.attacks import Attack
-from mmc_tf.attacks.oracle import Model, Oracle, call_model
+from mmc_tf.attacks import Attack, Ensemble, Source
+from mmc_tf.attacks.arguments import check_call, check_logits_of
+from mmc_tf.attacks.oracle import Model, call_model
+from mmc_tf.attacks.transfer import METHODS
 from mmc_tf.checks import argument_error
+from mmc_tf.evaluation.presets import Subject, find_entries
 from mmc_tf.evaluation.wording import radius
 from mmc_tf.models import head_call
 
@@ -20,10 +24,14 @@ CIFAR_EPSILON, OTHER_EPSILON = 8 / 255, 0.3
 
 
 class AttackOptions(Protocol):
-    """The settings of the attacks, under the names of the flags of `eval_attacks.py`."""
+    """The settings of the attacks, under the names of the flags of `eval_attacks.py`.
+
+    A setting that only one attack has is an attribute with the attack's name before it: `spsa_samples`.
+    """
 
     attack: list[str]
-    norm: str
+    preset: str | None
+    norm: str | None
     epsilon: list[float] | None
     step_size: float | None
     num_steps: list[int] | None
@@ -53,24 +61,29 @@ def name_attack(attack: Attack) -> str:
     words = (
         attack.name + (f"-{num_steps}" if num_steps > 1 else ""),
         f"x{num_restarts}" if num_restarts > 1 else "",
-        attack.objective or ("" if attack.adaptive else "non-adaptive"),
+        *attack.details(),
+        (attack.objective or ("" if attack.adaptive else "non-adaptive")) if attack.takes_objective else "",
         "targeted" if attack.targeted else "",
         "last" if attack.iterate == "last" else "",
-        attack.norm,
-        radius(attack.epsilon),
+        attack.norm if attack.radius != "none" else "",
+        "" if attack.epsilon is None else radius(attack.epsilon),
     )
     return " ".join(word for word in words if word)
 
 
-def plan_attacks(options: AttackOptions, *, dataset: str) -> list[tuple[str, Attack]]:
+def plan_attacks(
+    options: AttackOptions, *, dataset: str, sources: Sequence[Source] = (), head: Any = None
+) -> list[tuple[str, Attack]]:
     """Every attack with every radius and every number of steps, each once, radius by radius.
 
     Args:
         options: the settings; lists multiply, and None stands for the default of the attack's source.
         dataset: the data set's name, which decides the default radius.
+        sources: the networks that transfer attacks are crafted on.
+        head: of the network attacked, or None: some presets depend on whether it has centers.
 
     Returns:
-        (label, attack) pairs.
+        (label, attack) pairs. `worst` among the attacks takes all others of its ball as its members.
 
     Raises:
         UserError: for an unknown attack, a norm that an attack does not have, or a value out of range.
@@ -78,24 +91,87 @@ def plan_attacks(options: AttackOptions, *, dataset: str) -> list[tuple[str, Att
     # Every name first, so that a typing error in the third does not speak of the first one's norm.
     for name in options.attack:
         attack_room.get(name)
-    epsilons = options.epsilon or [default_epsilon(dataset, options.norm)]
-    planned: dict[str, Attack] = {}
-    for epsilon, name, num_steps in itertools.product(epsilons, options.attack, options.num_steps or [None]):
-        attack = attack_room.make(
-            name,
-            epsilon=epsilon,
-            norm=options.norm,
-            step_size=options.step_size,
-            num_steps=num_steps,
-            num_restarts=options.num_restarts,
-            objective=options.objective,
-            adaptive=options.adaptive,
-            targeted=options.targeted,
-            iterate=options.iterate,
-        )
-        # FGSM has one step whatever --num_steps says.
-        planned.setdefault(name_attack(attack), attack)
-    return list(planned.items())
+    if options.preset is not None:
+        subject = Subject(dataset, getattr(head, "has_centers", False))
+        return _labelled(_make_entry(entry) for entry in find_entries(options, subject))
+    names = [name for name in options.attack if name != "worst"]
+    planned = []
+    for epsilon in options.epsilon or [None]:
+        members = [
+            attack
+            for name, num_steps in itertools.product(names, options.num_steps or [None])
+            for attack in _make(name, options, epsilon, num_steps, dataset, sources)
+        ]
+        planned += _worst_of(members, options, epsilon, dataset) if "worst" in options.attack else members
+    return _labelled(planned)
+
+
+def _labelled(attacks: Iterable[Attack]) -> list[tuple[str, Attack]]:
+    """Each attack once under its label: FGSM has one step whatever `num_steps` says."""
+    labelled: dict[str, Attack] = {}
+    for attack in attacks:
+        labelled.setdefault(name_attack(attack), attack)
+    return list(labelled.items())
+
+
+def _make(
+    name: str,
+    options: AttackOptions,
+    epsilon: float | None,
+    num_steps: int | None,
+    dataset: str,
+    sources: Sequence[Source],
+) -> list[Attack]:
+    """The attack of that name with the options' settings; one per source and method for `transfer`."""
+    kind = attack_room.get(name)
+    norm = options.norm or kind.norms[0]
+    if epsilon is None and kind.radius == "fixed":
+        epsilon = default_epsilon(dataset, norm)
+    settings = {
+        "norm": norm if kind.radius != "none" else kind.norms[0],
+        "epsilon": epsilon if kind.radius != "none" else None,
+        "step_size": options.step_size,
+        "num_steps": num_steps,
+        "num_restarts": options.num_restarts,
+        "objective": options.objective if kind.takes_objective else None,
+        "adaptive": options.adaptive,
+        "targeted": options.targeted if kind.can_target else False,
+        "iterate": options.iterate,
+    }
+    prefix = kind.family or name
+    own = {field.name: getattr(options, f"{prefix}_{field.name}", None) for field in dataclasses.fields(kind)}
+    settings |= {key: value for key, value in own.items() if value is not None}
+    if name != "transfer":
+        return [attack_room.make(name, **settings)]
+    return [
+        attack_room.make(name, source=source, **(settings | {"method": method}))
+        for source in sources
+        for method in ([settings["method"]] if "method" in settings else METHODS)
+    ]
+
+
+def _worst_of(
+    members: list[Attack], options: AttackOptions, epsilon: float | None, dataset: str
+) -> list[Attack]:
+    """One `worst` per ball of the members, before the attacks without a ball; of its own members if none."""
+    balls: dict[tuple[str, float], list[Attack]] = {}
+    for member in members:
+        if member.epsilon is not None:
+            balls.setdefault((member.norm, member.epsilon), []).append(member)
+    if not members:
+        norm = options.norm or "linf"
+        balls[norm, epsilon or default_epsilon(dataset, norm)] = []
+    worst = [
+        attack_room.make("worst", norm=norm, epsilon=radius, members=tuple(group))
+        for (norm, radius), group in balls.items()
+    ]
+    return worst + [member for member in members if member.epsilon is None]
+
+
+def _make_entry(entry: Mapping[str, Any]) -> Attack:
+    return attack_room.make(
+        entry["attack"], **{key: value for key, value in entry.items() if key != "attack"}
+    )
 
 
 def find_head(model: Model, image: np.ndarray) -> Any:
@@ -129,27 +205,41 @@ def check_attacks(model: Model, image: np.ndarray, attacks: Sequence[tuple[str, 
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
         raise argument_error("attacks", "labels that differ", ", ".join(repeated) + " more than once")
-    images, label = tf.constant(image[None]), tf.constant([0])
-    num_classes = call_model(model, images).shape[-1]
-    tried = set()
+    images, label = image[None], np.zeros(1, np.int32)
+    check_logits_of(call_model(model, tf.constant(images)).numpy())
     for _, attack in attacks:
-        key = (attack.objective, attack.adaptive, attack.targeted)
-        if key in tried:
-            continue
-        tried.add(key)
-        targets = None
-        if attack.targeted:
-            targets = attack_room.random_targets(label, num_classes, indices=tf.constant([0]), seed=0)
-        Oracle(model, label, targets, choose_objective=attack.choose_objective).evaluate(images)
+        attack.check_model(
+            model,
+            check_call(
+                model,
+                images,
+                label,
+                indices=None,
+                seed=0,
+                targets=None,
+                active=None,
+                targeted=attack.targeted,
+            ),
+        )
 
 
-def describe_attack(label: str, attack: Attack, head: Any) -> str:
+def count_classes_of(model: Model, image: np.ndarray) -> int:
+    """L, asked of the model with one image (H, W, C)."""
+    return call_model(model, tf.constant(image[None])).shape[-1]
+
+
+def describe_attack(label: str, attack: Attack, head: Any, num_classes: int) -> str:
     """One line with everything that an attack will do, defaults resolved."""
     settings = attack.settings()
-    words = [f"objective {attack.choose_objective(head)}"]
+    words = [f"objective {attack.choose_objective(head)}"] if attack.takes_objective else []
     if settings.get("step_size"):
         words.append(f"step {radius(settings['step_size'])}")
     restarts = settings.get("num_restarts", 1)
     words.append("1 run" if restarts == 1 else f"{restarts} restarts")
-    words.append("success at any iterate" if attack.iterate == "any" else "success at the last iterate")
+    if isinstance(attack, Ensemble):
+        words = [", then ".join(name for name, _ in attack.stages(num_classes)) + " on survivors"]
+    elif attack.radius == "least":
+        words.append("least distance" + ("" if attack.epsilon is None else ", judged within epsilon"))
+    elif attack.radius == "fixed" and attack.takes_objective:
+        words.append("success at any iterate" if attack.iterate == "any" else "success at the last iterate")
     return f"{label}: {', '.join(words)}"

@@ -22,6 +22,7 @@ class TargetOptions(Protocol):
     """What says what is attacked and where the results go, as the flags of `eval_attacks.py` name it."""
 
     attack: list[str]
+    transfer_from: list[str] | None
     objective: str | None
     checkpoint: str | None
     runs_dir: str
@@ -43,12 +44,14 @@ class Target:
         config: the run's configuration; empty without a run.
         chosen: whether it was taken because it is the newest.
         dataset: the images.
+        sources: the networks that transfer attacks are crafted on, as `path`.
     """
 
     path: Path
     config: dict[str, Any]
     chosen: bool
     dataset: data.Dataset
+    sources: tuple[Path, ...] = ()
 
 
 def prepare(options: TargetOptions) -> Target | None:
@@ -66,6 +69,7 @@ def prepare(options: TargetOptions) -> Target | None:
         raise argument_error("overwrite", "not both `resume` and `overwrite`", True)
     path = Path(options.checkpoint) if options.checkpoint else runs.find_newest(options.runs_dir)
     model_file, config = runs.find_model(path)
+    sources = _find_sources(options)
     check_objective(options.objective, config.get("flags", {}).get("loss"))
     name = _dataset_name(options, path, config)
     if options.output_dir is not None:
@@ -82,10 +86,28 @@ def prepare(options: TargetOptions) -> Target | None:
     taken = saved.input_shape(model_file)
     if taken is not None:
         check_shapes(path, taken, dataset)
-    return Target(path, config, options.checkpoint is None, dataset)
+    for source in sources:
+        taken = saved.input_shape(runs.find_model(source)[0])
+        if taken is not None:
+            check_shapes(source, taken, dataset, argument="transfer_from")
+    return Target(path, config, options.checkpoint is None, dataset, sources)
 
 
-def check_shapes(path: Path, taken: tuple[int | None, ...], dataset: data.Dataset) -> None:
+def _find_sources(options: TargetOptions) -> tuple[Path, ...]:
+    """The networks to craft transfer attacks on: folders and files, or names of runs in `runs_dir`."""
+    sources = []
+    for text in options.transfer_from or ():
+        path = Path(text)
+        if not path.exists() and (Path(options.runs_dir) / text).exists():
+            path = Path(options.runs_dir) / text
+        runs.find_model(path, argument="transfer_from")
+        sources.append(path)
+    return tuple(sources)
+
+
+def check_shapes(
+    path: Path, taken: tuple[int | None, ...], dataset: data.Dataset, *, argument: str = "checkpoint"
+) -> None:
     """Makes sure that a network for images of shape `taken` can look at a data set's.
 
     Raises:
@@ -94,7 +116,7 @@ def check_shapes(path: Path, taken: tuple[int | None, ...], dataset: data.Datase
     given = dataset.image_shape
     if len(taken) != 3 or any(side not in (None, size) for side, size in zip(taken, given, strict=True)):
         expected = f"a network for images of shape {given} ({dataset.name})"
-        raise argument_error("checkpoint", expected, f"{path}, for images of shape {taken}")
+        raise argument_error(argument, expected, f"{path}, for images of shape {taken}")
 
 
 def _dataset_name(options: TargetOptions, path: Path, config: dict[str, Any]) -> str:

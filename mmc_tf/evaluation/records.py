@@ -10,8 +10,19 @@ import numpy as np
 
 from mmc_tf.evaluation.statistics import summarize_distances, wilson_interval
 
-PER_EXAMPLE = ("attacked", "success", "misclassified", "distance", "queries", "zero_gradient", "target")
-_NO_TARGET = -1
+PER_EXAMPLE = (
+    "attacked",
+    "success",
+    "misclassified",
+    "found",
+    "distance",
+    "queries",
+    "zero_gradient",
+    "target",
+    "source_correct",
+    "broken_by",
+)
+_NONE = -1
 
 
 @dataclasses.dataclass
@@ -24,19 +35,25 @@ class Verdicts:
         attacked: bool; correctly classified, so the attack was run.
         misclassified: bool; the prediction is wrong, with or without the attack.
         success: bool; the attack reached its own goal (the target, for a targeted attack).
+        found: bool; as `success`, at any distance.
         distance: float32; of the adversarial example, in the attack's norm.
-        queries: int32; points at which the attack asked the model about the example.
+        queries: int32; images that the attack sent through the model for the example.
         zero_gradient: bool; the objective's input gradient is exactly zero at the clean image.
         target: int32; the target class, −1 where there is none.
+        source_correct: bool; the source of a transfer attack classifies the clean image correctly.
+        broken_by: int32; the stage of an ensemble that broke the example, −1 where none did.
     """
 
     attacked: np.ndarray
     misclassified: np.ndarray
     success: np.ndarray
+    found: np.ndarray
     distance: np.ndarray
     queries: np.ndarray
     zero_gradient: np.ndarray
     target: np.ndarray
+    source_correct: np.ndarray
+    broken_by: np.ndarray
     forward_passes: int = 0
     backward_passes: int = 0
     seconds: float = 0.0
@@ -49,21 +66,42 @@ class Verdicts:
             attacked=np.zeros(size, bool),
             misclassified=~correct,
             success=np.zeros(size, bool),
+            found=np.zeros(size, bool),
             distance=np.zeros(size, np.float32),
             queries=np.zeros(size, np.int32),
             zero_gradient=np.zeros(size, bool),
-            target=np.full(size, _NO_TARGET, np.int32),
+            target=np.full(size, _NONE, np.int32),
+            source_correct=np.zeros(size, bool),
+            broken_by=np.full(size, _NONE, np.int32),
         )
 
     def enter(self, batch: Mapping[str, np.ndarray]) -> None:
         """Enters one batch as the store keeps it: `indices` (B,), the arrays (B,), and the scalar totals."""
         indices = batch["indices"]
         self.attacked[indices] = True
-        for name in PER_EXAMPLE[1:]:
+        for name in PER_EXAMPLE[1:-1]:
             getattr(self, name)[indices] = batch[name]
         self.forward_passes += int(batch["forward_passes"])
         self.backward_passes += int(batch["backward_passes"])
         self.seconds += float(batch["seconds"])
+
+    def then(self, later: Verdicts, *, stage: int) -> Verdicts:
+        """The verdicts of an ensemble after its stage number `stage`, which attacked the survivors.
+
+        Its passes and seconds are added; zero gradients are those of the first stage.
+        """
+        taken = {
+            name: np.where(later.attacked, getattr(later, name), getattr(self, name)) for name in PER_EXAMPLE
+        }
+        taken["attacked"] = self.attacked | later.attacked
+        taken["queries"] = self.queries + later.queries
+        taken["zero_gradient"] = np.where(self.attacked, self.zero_gradient, later.zero_gradient)
+        taken["broken_by"] = np.where(later.attacked & later.misclassified, np.int32(stage), self.broken_by)
+        totals = {
+            name: getattr(self, name) + getattr(later, name)
+            for name in ("forward_passes", "backward_passes", "seconds")
+        }
+        return Verdicts(**taken, **totals)
 
 
 def plain(value: Any) -> Any:
@@ -82,7 +120,7 @@ def attack_parameters(attack: Any) -> dict[str, Any]:
     return plain({name: value for name, value in attack.settings().items() if name != "attack"})
 
 
-def is_adaptive(objective: str, head: Any) -> bool:
+def is_adaptive(objective: str | None, head: Any) -> bool:
     """Whether an objective sees what the model's head does: softmax cross-entropy is blind on MMC heads."""
     return objective != "ce" or getattr(head, "adaptive_objective", "ce") == "ce"
 
@@ -92,46 +130,74 @@ def share(count: int, total: int) -> dict[str, Any]:
     return {"count": count, "share": count / total, "interval": list(wilson_interval(count, total))}
 
 
-def make_record(label: str, attack: Any, verdicts: Verdicts, *, head: Any = None) -> dict[str, Any]:
+def make_record(
+    label: str,
+    attack: Any,
+    verdicts: Verdicts,
+    *,
+    head: Any = None,
+    waterfall: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """One attack's record of `results.json`.
 
     Robust accuracy is over all examples; for a targeted attack too an example is robust while it is
     classified as its label (the papers' "targeted accuracy"), and the share of attacked ones that reached
-    the target is reported beside it. Distances are of the examples that the attack broke.
+    the target is reported beside it. Distances are of the examples for which an adversarial image was found,
+    at any distance; `mean_over_all` counts the others with 0, as Table 2 of the MMC paper does.
+
+    Args:
+        label: what tells the attack apart.
+        attack: the attack.
+        verdicts: what it did.
+        head: of the model, or None.
+        waterfall: of an ensemble, the records of its stages in order; each one's robust accuracy is what was
+            left after it.
     """
     size = len(verdicts.misclassified)
     attacked = int(verdicts.attacked.sum())
     robust = int((~verdicts.misclassified).sum())
-    broken = verdicts.attacked & verdicts.misclassified
+    found = verdicts.attacked & verdicts.found
     parameters = attack_parameters(attack)
-    objective = attack.choose_objective(head)
+    objective = attack.choose_objective(head) if attack.takes_objective else attack.own_objective
     reached = share(int(verdicts.success.sum()), attacked) if attack.targeted and attacked else None
-    return {
+    distances = summarize_distances(verdicts.distance[found])
+    if distances is not None:
+        distances["mean_over_all"] = float(verdicts.distance[found].sum(dtype=np.float64) / size)
+    record = {
         "label": label,
         "attack": attack.name,
         "norm": attack.norm,
-        "epsilon": float(attack.epsilon),
+        "epsilon": None if attack.epsilon is None else float(attack.epsilon),
+        "radius": attack.radius,
         "step_size": parameters.get("step_size"),
         "num_steps": parameters.get("num_steps", 1),
         "num_restarts": parameters.get("num_restarts", 1),
         "targeted": attack.targeted,
         "objective": objective,
         "adaptive": is_adaptive(objective, head),
+        "differentiates": attack.differentiates,
         "parameters": parameters,
         "examples": size,
         "attacked": attacked,
-        "broken": int(broken.sum()),
+        "broken": int((verdicts.attacked & verdicts.misclassified).sum()),
+        "found": int(found.sum()),
         "robust": robust,
         "robust_accuracy": robust / size,
         "interval": list(wilson_interval(robust, size)),
         "targeted_success": reached,
-        "distance": summarize_distances(verdicts.distance[broken]),
+        "distance": distances,
         "forward_passes": verdicts.forward_passes,
         "backward_passes": verdicts.backward_passes,
         "queries": int(verdicts.queries.sum(dtype=np.int64)),
         "seconds": verdicts.seconds,
         "zero_gradient_rate": float(verdicts.zero_gradient[verdicts.attacked].mean()) if attacked else 0.0,
     }
+    if waterfall:
+        record["waterfall"] = list(waterfall)
+    both = verdicts.attacked & verdicts.source_correct
+    if both.any():
+        record["both_correct"] = share(int((both & ~verdicts.misclassified).sum()), int(both.sum()))
+    return record
 
 
 def worst_case(records: Sequence[Mapping[str, Any]], misclassified: np.ndarray) -> dict[str, Any]:
@@ -156,7 +222,7 @@ def worst_case(records: Sequence[Mapping[str, Any]], misclassified: np.ndarray) 
 def worst_cases(records: Sequence[Mapping[str, Any]], verdicts: Sequence[Verdicts]) -> dict[str, Any]:
     """The worst case over all attacks (`overall`) and over those of each ball (`by_epsilon`)."""
     misclassified = np.stack([verdict.misclassified for verdict in verdicts])
-    balls: dict[tuple[str, float], list[int]] = {}
+    balls: dict[tuple[str, float | None], list[int]] = {}
     for number, record in enumerate(records):
         balls.setdefault((record["norm"], record["epsilon"]), []).append(number)
     return {

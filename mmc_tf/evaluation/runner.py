@@ -14,12 +14,13 @@ import tensorflow as tf
 
 from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.compiling import forward
+from mmc_tf.attacks.ensemble import Ensemble
 from mmc_tf.attacks.oracle import Model, predict
 from mmc_tf.checks import check_number
 from mmc_tf.data import Split
 from mmc_tf.evaluation import diagnostics, records, store
 from mmc_tf.evaluation.fingerprints import SCHEMA_VERSION, Attacks, describe_plan, versions
-from mmc_tf.evaluation.plan import check_attacks, find_head
+from mmc_tf.evaluation.plan import check_attacks, count_classes_of, find_head
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.statistics import wilson_interval
 
@@ -58,19 +59,23 @@ def _predict_clean(
 def _attack_batch(
     attack: Attack, model: Model, split: Split, indices: np.ndarray, count: int, seed: int
 ) -> dict[str, np.ndarray]:
-    """Attacks one batch and keeps the verdicts on its first `count` examples."""
+    """Attacks the first `count` examples of one batch and keeps the verdicts on them."""
     images, labels = _gather(split, indices)
+    active = np.arange(len(indices)) < count
     started = time.perf_counter()
-    result = attack(model, images, labels, indices=indices, seed=seed)
+    result = attack(model, images, labels, indices=indices, seed=seed, active=active)
     seconds = time.perf_counter() - started
+    nothing = np.zeros(len(indices), bool)
     per_example = {
         "indices": indices,
         "success": result.success,
         "misclassified": result.misclassified,
+        "found": result.found,
         "distance": result.distance,
         "queries": result.queries,
         "zero_gradient": result.zero_gradient,
         "target": np.full(len(indices), -1, np.int32) if result.targets is None else result.targets,
+        "source_correct": nothing if result.source_correct is None else result.source_correct,
     }
     return {name: np.asarray(values)[:count] for name, values in per_example.items()} | {
         "forward_passes": np.int64(result.forward_passes),
@@ -79,31 +84,58 @@ def _attack_batch(
     }
 
 
-def _attack_all(
-    model: Model,
-    split: Split,
-    attack: Attack,
-    folder: store.EvaluationFolder,
-    *,
-    stage: str,
-    label: str,
-    correct: np.ndarray,
-    seed: int,
-    batch_size: int,
-    progress: NoProgress,
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """What every attack of an evaluation is run with."""
+
+    model: Model
+    split: Split
+    folder: store.EvaluationFolder
+    seed: int
+    batch_size: int
+    progress: NoProgress
+
+
+def _attack_examples(
+    work: _Work, attack: Attack, *, stage: str, label: str, candidates: np.ndarray
 ) -> records.Verdicts:
-    """Attacks the correctly classified examples that no batch on disk holds yet."""
-    verdicts = records.Verdicts.before_attack(correct)
-    for batch in folder.batches(stage):
+    """Attacks the candidates (N,) bool that no batch on disk holds yet."""
+    verdicts = records.Verdicts.before_attack(candidates)
+    for batch in work.folder.batches(stage):
         verdicts.enter(batch)
-    progress.start(label, int(correct.sum()), int(verdicts.attacked.sum()))
-    for indices, count in _full_batches(np.flatnonzero(correct & ~verdicts.attacked), batch_size):
-        batch = _attack_batch(attack, model, split, indices, count, seed)
-        folder.append(stage, batch)
+    work.progress.start(label, int(candidates.sum()), int(verdicts.attacked.sum()))
+    for indices, count in _full_batches(np.flatnonzero(candidates & ~verdicts.attacked), work.batch_size):
+        batch = _attack_batch(attack, work.model, work.split, indices, count, work.seed)
+        work.folder.append(stage, batch)
         verdicts.enter(batch)
-        progress.advance(count)
-    progress.finish()
+        work.progress.advance(count)
+    work.progress.finish()
     return verdicts
+
+
+def _attack_all(
+    work: _Work, attack: Attack, *, stage: str, label: str, correct: np.ndarray, head: Any, num_classes: int
+) -> tuple[records.Verdicts, dict[str, Any]]:
+    """The verdicts on the correctly classified examples and the attack's record.
+
+    The stages of an ensemble see, each in full batches, the survivors of the ones before.
+    """
+    if not isinstance(attack, Ensemble):
+        verdicts = _attack_examples(work, attack, stage=stage, label=label, candidates=correct)
+        return verdicts, records.make_record(label, attack, verdicts, head=head)
+    verdicts = records.Verdicts.before_attack(correct)
+    waterfall = []
+    for number, (name, member) in enumerate(attack.stages(num_classes)):
+        later = _attack_examples(
+            work,
+            member,
+            stage=f"{stage}-{number}",
+            label=f"{label}: {name}",
+            candidates=~verdicts.misclassified,
+        )
+        verdicts = verdicts.then(later, stage=number)
+        waterfall.append(records.make_record(name, member, later, head=head))
+    return verdicts, records.make_record(label, attack, verdicts, head=head, waterfall=waterfall)
 
 
 def evaluate(
@@ -168,26 +200,21 @@ def evaluate(
     batch_size = min(batch_size, len(split))
     clean = _predict_clean(model, split, folder, batch_size, progress)
     correct = clean == np.asarray(split.labels)
-    all_verdicts = [
-        _attack_all(
-            model,
-            split,
+    work = _Work(model, split, folder, seed, batch_size, progress)
+    head, num_classes = find_head(model, image), count_classes_of(model, image)
+    all_verdicts, attack_records = [], []
+    for number, (label, attack) in enumerate(attacks):
+        verdicts, record = _attack_all(
+            work,
             attack,
-            folder,
             stage=f"attack-{number}",
             label=label,
             correct=correct,
-            seed=seed,
-            batch_size=batch_size,
-            progress=progress,
+            head=head,
+            num_classes=num_classes,
         )
-        for number, (label, attack) in enumerate(attacks)
-    ]
-    head = find_head(model, image)
-    attack_records = [
-        records.make_record(label, attack, verdicts, head=head)
-        for (label, attack), verdicts in zip(attacks, all_verdicts, strict=True)
-    ]
+        all_verdicts.append(verdicts)
+        attack_records.append(record)
     clean_accuracy = int(correct.sum()) / len(split)
     findings = diagnostics.find_all(
         attack_records,

@@ -195,7 +195,11 @@ def _adversarial_recipe(plan: TrainingPlan) -> Recipe:
         iterate="last",
     )
     return FixedEpsilonTraining(
-        attack, num_classes=plan.dataset.num_classes, adv_ratio=flags["adv_ratio"], seed=plan.settings.seed
+        attack,
+        num_classes=plan.dataset.num_classes,
+        adv_ratio=flags["adv_ratio"],
+        epsilon_warmup_steps=flags["epsilon_warmup_steps"],
+        seed=plan.settings.seed,
     )
 
 

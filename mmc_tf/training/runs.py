@@ -172,11 +172,14 @@ def find_newest(runs_dir: str | pathlib.Path) -> pathlib.Path:
     return max(finished, key=lambda path: (path / FINAL).stat().st_mtime)
 
 
-def find_model(path: str | pathlib.Path) -> tuple[pathlib.Path, dict[str, Any]]:
+def find_model(
+    path: str | pathlib.Path, *, argument: str = "checkpoint"
+) -> tuple[pathlib.Path, dict[str, Any]]:
     """The model's file and the configuration of a finished run, or of a `.keras` file on its own (`{}`).
 
     Args:
         path: a run's folder, or a `.keras` file.
+        argument: what errors call it.
 
     Raises:
         UserError: if it is neither, the run is not finished, or the file is damaged.
@@ -187,13 +190,13 @@ def find_model(path: str | pathlib.Path) -> tuple[pathlib.Path, dict[str, Any]]:
         config = folder.read_config()
         if not folder.final_model.exists():
             expected = f"a finished run (go on with it: --resume --run_name={path.name})"
-            raise argument_error("checkpoint", expected, f"{path}, without {FINAL}")
+            raise argument_error(argument, expected, f"{path}, without {FINAL}")
         path = folder.final_model
     elif path.is_file():
         sibling = RunFolder(path.parent)
         config = sibling.read_config() if path.name == FINAL and sibling.config_file.exists() else {}
     else:
-        raise argument_error("checkpoint", "a run's folder or a .keras file", f"{path}, which does not exist")
+        raise argument_error(argument, "a run's folder or a .keras file", f"{path}, which does not exist")
     saved.check_model(path)
     return path, config
 

@@ -10,6 +10,7 @@ from mmc_tf.training.recipes.base import METHODS, Recipe
 
 # Steps are mixed into the seed above it, so that two steps never share a draw.
 _STEPS_PER_SEED = 2**31
+_LENGTHS = ("epsilon", "step_size")
 
 
 @METHODS.register("pgd")
@@ -23,16 +24,31 @@ class FixedEpsilonTraining(Recipe):
         attack: FGSM, BIM, PGD or MIM, with `iterate="last"`. A targeted attack aims at a wrong class drawn
             anew at every step; the original scripts draw among all classes, the true one included.
         adv_ratio: r in [0, 1].
+        epsilon_warmup_steps: the radius, and the attack's step with it, grows linearly to its value over so
+            many training steps. From scratch at ε = 0.3 on MNIST small networks otherwise learn a constant.
         seed: of starts and targets.
         num_classes: L, for the targets.
     """
 
-    def __init__(self, attack: Attack, *, num_classes: int, adv_ratio: float = 1.0, seed: int = 0):
+    def __init__(
+        self,
+        attack: Attack,
+        *,
+        num_classes: int,
+        adv_ratio: float = 1.0,
+        epsilon_warmup_steps: int = 0,
+        seed: int = 0,
+    ):
         self.attack = attack
         self.num_classes = num_classes
         self.adv_ratio = check_number("adv_ratio", adv_ratio, minimum=0, maximum=1)
+        self.epsilon_warmup_steps = check_number(
+            "epsilon_warmup_steps", epsilon_warmup_steps, minimum=0, integer=True
+        )
         self.seed = seed
-        self.description = f"adversarial training, {attack.settings()}, adv_ratio {adv_ratio:g}"
+        self.description = f"adversarial training, {attack.settings()}, adv_ratio {adv_ratio:g}" + (
+            f", epsilon from 0 over {epsilon_warmup_steps} steps" if epsilon_warmup_steps else ""
+        )
 
     def forward(self, model, loss, batch, step):
         """The mixed loss; accuracy is counted on x' where r > 0."""
@@ -52,4 +68,14 @@ class FixedEpsilonTraining(Recipe):
         targets = None
         if self.attack.targeted:
             targets = random_targets(labels, self.num_classes, indices=indices, seed=seed)
-        return self.attack.perturb(model, images, labels, targets, indices=indices, seed=seed)
+        return self.attack.perturb(
+            model, images, labels, targets, indices=indices, seed=seed, **self._radius(step)
+        )
+
+    def _radius(self, step) -> dict[str, tf.Tensor]:
+        """What the attack takes instead of its own radius and step while the radius grows."""
+        if not self.epsilon_warmup_steps:
+            return {}
+        share = tf.minimum((tf.cast(step, tf.float32) + 1.0) / self.epsilon_warmup_steps, 1.0)
+        numbers = self.attack.tunables()
+        return {name: share * numbers[name] for name in self.attack.tunable_names if name in _LENGTHS}

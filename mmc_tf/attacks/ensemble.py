@@ -1,0 +1,80 @@
+"""Attacks one after the other, each on the examples that survived the ones before."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mmc_tf.attacks.arguments import Batch
+from mmc_tf.attacks.base import Attack
+from mmc_tf.attacks.oracle import Model
+from mmc_tf.attacks.result import AttackResult
+from mmc_tf.checks import argument_error
+
+Stages = tuple[tuple[str, Attack], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ensemble(Attack):
+    """The worst case over several attacks, found with the least work.
+
+    An example leaves once it is broken; `AttackResult.broken_by` says by which stage.
+    """
+
+    takes_objective: ClassVar[bool] = False
+    can_target: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def stages(self, num_classes: int) -> Stages:
+        """The attacks in order, each with a label, for a model of `num_classes` classes."""
+
+    def check_model(self, model: Model, batch: Batch) -> None:
+        """Asks every stage."""
+        for _, stage in self.stages(batch.num_classes):
+            stage.check_model(model, batch)
+
+    def attack(self, model: Model, batch: Batch) -> AttackResult:
+        """Runs the stages on the survivors and joins their results."""
+        joined, broken_by = None, np.full(len(batch.labels), -1, np.int32)
+        for number, (_, stage) in enumerate(self.stages(batch.num_classes)):
+            result = stage.attack(model, batch)
+            joined = result if joined is None else join(joined, result, batch.active)
+            broken = batch.active & joined.misclassified
+            broken_by[broken & (joined.clean_prediction == batch.labels)] = number
+            batch = batch._replace(active=batch.active & ~broken)
+            if not batch.active.any():
+                break
+        return dataclasses.replace(joined, broken_by=broken_by)
+
+    def run(self, oracle: Any, images: Any, **arguments: Any):
+        """Not for training: an ensemble is several compiled attacks.
+
+        Raises:
+            UserError: always.
+        """
+        raise argument_error("attack", "one attack, since ensembles cannot run inside a graph", self.name)
+
+
+def join(earlier: AttackResult, later: AttackResult, survived: np.ndarray) -> AttackResult:
+    """The result of two attacks in order, the later one on the examples that `survived` (N,) bool.
+
+    Counts add up. What an example is shown with is the later attack's where it survived the earlier one. The
+    zero gradients are the first attack's.
+    """
+    per_example = ("adversarial", "success", "misclassified", "found", "distance", "prediction")
+    taken = {}
+    for name in per_example:
+        before, after = getattr(earlier, name), getattr(later, name)
+        mask = survived.reshape(-1, *(1,) * (before.ndim - 1))
+        taken[name] = np.where(mask, after, before)
+    return dataclasses.replace(
+        earlier,
+        **taken,
+        queries=earlier.queries + later.queries,
+        forward_passes=earlier.forward_passes + later.forward_passes,
+        backward_passes=earlier.backward_passes + later.backward_passes,
+    )

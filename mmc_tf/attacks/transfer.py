@@ -1,0 +1,137 @@
+"""Transfer: images crafted on one network, judged on another."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from mmc_tf.attacks.arguments import Batch, check_logits_of
+from mmc_tf.attacks.base import as_tensors
+from mmc_tf.attacks.compiling import compiled, forward
+from mmc_tf.attacks.iterative import IterativeAttack
+from mmc_tf.attacks.judging import judge
+from mmc_tf.attacks.oracle import Model, predict
+from mmc_tf.attacks.registry import attacks, get
+from mmc_tf.attacks.result import AttackResult
+from mmc_tf.checks import argument_error, check_choice
+
+METHODS = ("pgd", "mim")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A network to craft on: a name for the record, and the model, a callable from images to logits."""
+
+    name: str
+    model: Model
+
+
+@attacks.register("transfer")
+@dataclass(frozen=True, kw_only=True)
+class Transfer(IterativeAttack):
+    """Crafts on the source with its own best objective, and judges on the target (MMC, Section 4.4, Figure 4).
+
+    Every example is attacked on the source, those that it misclassifies too, up to the last step: an image
+    that only just fools the source seldom fools another network. Targeted attacks transfer badly and are left
+    out. On the network itself it is the white-box attack judged at its last iterate.
+
+    Args:
+        source: the network to craft on.
+        method: `pgd` (from a random start) or `mim`.
+        num_steps: 10 as in the paper, steps of 2/255 (linf).
+        objective: what to climb on the source; None: margin on heads with centers, else cross-entropy.
+
+    Raises:
+        UserError: also without a source, and for one with other classes than the target (in the call).
+    """
+
+    name: ClassVar[str] = "transfer"
+    norms: ClassVar[tuple[str, ...]] = ("linf", "l2")
+    summary: ClassVar[str] = "images crafted on other networks (--transfer_from) by PGD and MIM"
+    can_target: ClassVar[bool] = False
+    differentiates: ClassVar[bool] = False
+
+    source: Source | None = None
+    method: str = "pgd"
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("method", self.method, METHODS)
+        if not isinstance(self.source, Source):
+            raise argument_error("transfer_from", "a network to craft on (a `Source`)", self.source)
+
+    def settings(self) -> dict[str, Any]:
+        """The source by its name."""
+        return super().settings() | {"source": self.source.name}
+
+    def details(self) -> tuple[str, ...]:
+        """The method and the source."""
+        return self.method, f"from {self.source.name}"
+
+    def check_model(self, model: Model, batch: Batch) -> None:
+        """Also looks at the source."""
+        predict_checked(self.source.model, tf.constant(batch.images), batch.num_classes, "transfer_from")
+        super().check_model(model, batch)
+
+    def fitting_objective(self, head: Any) -> str:
+        """What fools the source best."""
+        return "mmc_margin" if getattr(head, "has_centers", False) else "ce"
+
+    def attack(self, model: Model, batch: Batch) -> AttackResult:
+        """Crafts on the source, judges on `model`."""
+        images, labels = tf.constant(batch.images), tf.constant(batch.labels)
+        clean = predict_checked(model, images, batch.num_classes, "model")
+        source_clean = predict_checked(self.source.model, images, batch.num_classes, "transfer_from")
+        arguments = (
+            images,
+            labels,
+            tf.constant(batch.indices, tf.int64),
+            tf.constant(batch.seed, tf.int64),
+            as_tensors(self.tunables()),
+        )
+        crafted = compiled(self.source.model, self.static_key(), self._perturb, arguments)(*arguments).numpy()
+        attacked = batch.active & (clean == batch.labels)
+        passes = len(labels)
+        result = judge(
+            model,
+            batch,
+            np.where(attacked[:, None, None, None], crafted, batch.images),
+            norm=self.norm,
+            epsilon=self.epsilon,
+            queries=batch.active.astype(np.int32),
+            zero_gradient=np.zeros(len(labels), bool),
+            clean_prediction=clean,
+            forward_passes=passes * (2 + self.num_steps),
+            backward_passes=passes * self.num_steps,
+        )
+        return dataclasses.replace(result, source_correct=source_clean == batch.labels)
+
+    def _perturb(self, source, images, labels, indices, seed, tunables):
+        inner = get(self.method)(epsilon=self.epsilon, norm=self.norm, iterate="last")
+        crafted = inner.run(
+            self.oracle(source, labels, None, packing=False),
+            images,
+            indices=indices,
+            seed=seed,
+            tunables=tunables,
+            clean=None,
+            active=tf.ones_like(labels, tf.bool),
+        )
+        return crafted.adversarial
+
+
+def predict_checked(model: Model, images: tf.Tensor, num_classes: int, name: str) -> np.ndarray:
+    """Predictions (N,) of a model that must have `num_classes` classes.
+
+    Raises:
+        UserError: naming the argument `name`, if it has others or returns what is no logits.
+    """
+    logits = forward(model, images)(images)
+    if logits.shape[-1] != num_classes:
+        raise argument_error(name, f"a network with {num_classes} classes", f"{logits.shape[-1]} classes")
+    check_logits_of(logits.numpy())
+    return predict(logits).numpy()
