@@ -20,9 +20,11 @@ class ScriptedAttack:
     """Gives every example, by its index, the class that it is told, and counts whom it was given."""
 
     name, norm, iterate, adaptive, objective = "pgd", "linf", "any", True, None
+    takes_objective, own_objective, differentiates = True, None, True
 
-    def __init__(self, outcome, *, targets=None, distance=0.25, epsilon=0.5):
-        self.outcome, self.distance, self.epsilon = np.asarray(outcome), distance, epsilon
+    def __init__(self, outcome, *, targets=None, distance=0.25, epsilon=0.5, radius="fixed"):
+        self.outcome, self.distance = np.asarray(outcome), distance
+        self.epsilon, self.radius = epsilon, radius
         self.targets = None if targets is None else np.asarray(targets)
         self.targeted = targets is not None
         self.attacked, self.batch_sizes = [], []
@@ -30,18 +32,26 @@ class ScriptedAttack:
     def settings(self):
         return {"attack": self.name, "epsilon": self.epsilon, "num_steps": 10, "targeted": self.targeted}
 
+    def details(self):
+        return ()
+
     def choose_objective(self, head):
         return "ce"
 
-    def __call__(self, model, images, labels, *, indices, seed, targets=None):
-        self.attacked.extend(np.unique(indices).tolist())
+    def check_model(self, model, batch):
+        pass
+
+    def __call__(self, model, images, labels, *, indices, seed, targets=None, active):
+        self.attacked.extend(indices[active].tolist())
         self.batch_sizes.append(len(indices))
         prediction = self.outcome[indices]
         aims = None if self.targets is None else self.targets[indices]
+        reached = prediction != labels if aims is None else prediction == aims
         return AttackResult(
             adversarial=images,
-            success=prediction != labels if aims is None else prediction == aims,
+            success=reached,
             misclassified=prediction != labels,
+            found=reached,
             distance=(self.distance * (1 + indices)).astype(np.float32),
             queries=np.full(len(indices), 11, np.int32),
             zero_gradient=np.zeros(len(indices), bool),
@@ -55,7 +65,7 @@ class ScriptedAttack:
 
 def split_of_logits(predictions, labels, num_classes=3):
     """Images for `read_logits` that are classified as `predictions`."""
-    images = np.eye(num_classes, dtype=np.float32)[np.asarray(predictions)][:, None, None, :]
+    images = np.eye(num_classes, dtype=np.float32)[np.asarray(predictions)][:, None, None, :] / 2
     return Split(images, np.asarray(labels, np.int32))
 
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import keras
 import pytest
 
+from mmc_tf import attacks
 from mmc_tf.checks import UserError
 from mmc_tf.evaluation.entry import evaluate_from_flags
 
@@ -37,7 +38,9 @@ def flags(**changes):
         "data_dir": None,
         "test_size": None,
         "attack": ["fgsm"],
-        "norm": "linf",
+        "preset": None,
+        "transfer_from": None,
+        "norm": None,
         "epsilon": [0.05],
         "step_size": None,
         "num_steps": None,
@@ -101,7 +104,9 @@ def test_dry_run_touches_nothing(workplace):
 def test_help_lists_the_attacks_without_a_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = evaluate_from_flags(flags(attack=["help"]))
-    assert [line.split()[0] for line in text.splitlines()] == ["bim", "fgsm", "mim", "pgd"]
+    listed = [line.split()[0] for line in text.splitlines()]
+    assert listed == attacks.names()
+    assert {"fgsm", "pgd", "autoattack", "worst", "transfer"} <= set(listed)
 
 
 def test_two_evaluations_get_two_folders_and_resume_finds_its_own(workplace):

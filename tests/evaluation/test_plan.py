@@ -11,7 +11,8 @@ from mmc_tf.evaluation.plan import check_attacks, default_epsilon, describe_atta
 def options(**changes):
     plain = {
         "attack": ["pgd"],
-        "norm": "linf",
+        "preset": None,
+        "norm": None,
         "epsilon": None,
         "step_size": None,
         "num_steps": None,
@@ -128,5 +129,5 @@ def test_objectives_are_tried_before_the_work_starts(linear, kit):
 
 def test_description_holds_what_was_resolved(linear):
     attack = PGD(epsilon=8 / 255, iterate="last", num_restarts=3)
-    line = describe_attack("pgd", attack, head=None)
+    line = describe_attack("pgd", attack, head=None, num_classes=10)
     assert line == "pgd: objective ce, step 2/255, 3 restarts, success at the last iterate"

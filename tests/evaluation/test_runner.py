@@ -89,8 +89,15 @@ def test_targeted_accounting_by_hand(tmp_path, kit):
     assert record["robust_accuracy"] == 0.3
     assert record["targeted_success"]["count"] == 3
     assert record["targeted_success"]["share"] == 3 / 8
-    # Indices 2 to 6 are broken, at distance (1 + index) / 4.
-    assert record["distance"] == {"mean": 1.25, "median": 1.25, "lower_quartile": 1.0, "upper_quartile": 1.5}
+    # Indices 2 to 4 reach the target, at distance (1 + index) / 4.
+    assert record["found"] == 3
+    assert record["distance"] == {
+        "mean": 1.0,
+        "median": 1.0,
+        "lower_quartile": 0.875,
+        "upper_quartile": 1.125,
+        "mean_over_all": pytest.approx(0.3),
+    }
     assert record["queries"] == 8 * 11
     arrays = verdicts(tmp_path / "o")
     assert arrays["success"][0].tolist() == [False, False, True, True, True, *[False] * 5]
