@@ -23,6 +23,7 @@ BOUNDED = 1e9
 REPEATS = 10  # from this many steps on the last one repeats the least c that succeeded
 CHECKS = 10  # how often a step looks whether its loss still falls
 PROGRESS = 0.9999
+TUNABLES = ("epsilon", "num_steps", "learning_rate", "initial_const", "confidence")
 
 Variables = tuple[tf.Tensor, ...]
 
@@ -119,13 +120,7 @@ class ConstSearchAttack(MinimumNormAttack):
         UserError: for values out of range, and other objectives.
     """
 
-    tunable_names: ClassVar[tuple[str, ...]] = (
-        "epsilon",
-        "num_steps",
-        "learning_rate",
-        "initial_const",
-        "confidence",
-    )
+    tunable_names: ClassVar[tuple[str, ...]] = TUNABLES
 
     num_steps: int = 1000
     binary_search_steps: int = 9
@@ -201,10 +196,8 @@ class ConstSearchAttack(MinimumNormAttack):
         start = oracle.evaluate(origin, active, objective=objective)
         # Nothing is nearer than the start.
         there = active & _reaches(start, oracle, tunables["confidence"])
-        found = Found(
-            tf.where(_spread(there), origin, images),
-            tf.where(there, 0.0, tf.fill(tf.shape(there), float("inf"))),
-        )
+        cost = tf.where(there, 0.0, tf.fill(tf.shape(there), float("inf")))
+        found = Found(tf.where(_spread(there), origin, images), cost)
         descend = _Descent(self, oracle, objective, images, origin, start.gradient, tunables, active & ~there)
 
         def try_const(step, bracket, found, queries, gradients):

@@ -73,3 +73,15 @@ def exactly_robust(bed: LinearBed, *, norm: str, epsilon: float) -> np.ndarray:
             if j != y and largest_gain(w, x, norm=norm, epsilon=epsilon) >= logits[i, y] - logits[i, j]:
                 robust[i] = False
     return robust
+
+
+def exact_margins(bed: LinearBed, *, norm: str, lead: float = 0.0) -> np.ndarray:
+    """(N,) least distance at which another logit leads by `lead`: min_j (m_j + lead)/‖w_j‖_q, away from the box."""
+    dual = {"linf": 1, "l2": 2, "l1": np.inf}[norm]
+    logits, labels = bed.logits, bed.labels
+    own = np.take_along_axis(logits, labels[:, None], axis=1)
+    w = bed.kernel.T[None].astype(np.float64) - bed.kernel.T[labels][:, None]
+    size = np.linalg.norm(w, ord=dual, axis=2)
+    wrong = size > 0
+    distances = (own - logits + lead) / np.where(wrong, size, 1)
+    return np.where(wrong, distances, np.inf).min(axis=1)
