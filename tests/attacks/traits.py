@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
 from mmc_tf import attacks
 
 
@@ -17,6 +20,7 @@ class Traits:
         random: the result depends on the seed.
         scale_free: a factor on all logits changes nothing.
         adds_steps: settings that only make the attack stronger, weakest first.
+        members: of an ensemble, the attacks it is made of here.
         breaks_box: breaks all examples of a linear model when the ball holds the whole box.
     """
 
@@ -24,7 +28,14 @@ class Traits:
     random: bool = False
     scale_free: bool = True
     adds_steps: tuple[dict[str, Any], ...] = ()
+    members: tuple[str, ...] = ()
     breaks_box: bool = True
+
+
+def twin(images):
+    """A linear classifier of the size of the test's networks, for attacks that transfer."""
+    kernel = np.random.default_rng(11).normal(size=(72, 4)).astype(np.float32)
+    return tf.reshape(images, (-1, 72)) @ kernel
 
 
 STEPS = tuple({"num_steps": steps} for steps in (1, 5, 20))
@@ -38,6 +49,75 @@ TRAITS: dict[str, Traits] = {
         adds_steps=(*STEPS, {"num_steps": 20, "num_restarts": 2}, {"num_steps": 20, "num_restarts": 4}),
     ),
     "mim": Traits(settings={"num_steps": 4}, adds_steps=STEPS),
+    "cw": Traits(
+        settings={"num_steps": 15, "binary_search_steps": 3, "learning_rate": 0.05, "initial_const": 1.0},
+        scale_free=False,
+    ),
+    "ead": Traits(
+        settings={"num_steps": 15, "binary_search_steps": 3, "initial_const": 1.0}, scale_free=False
+    ),
+    "ddn": Traits(settings={"num_steps": 10}),
+    "deepfool": Traits(adds_steps=tuple({"num_steps": steps} for steps in (0, 1, 5))),
+    "fab": Traits(
+        settings={"num_steps": 6}, adds_steps=(*STEPS, *({"num_restarts": runs} for runs in (1, 2, 4)))
+    ),
+    "fab_t": Traits(
+        settings={"num_steps": 6, "num_targets": 2},
+        adds_steps=(*STEPS, *({"num_targets": targets} for targets in (1, 2, 3))),
+    ),
+    "an_pgd": Traits(
+        settings={"num_steps": 8, "num_bisections": 8}, random=True, scale_free=False, adds_steps=STEPS
+    ),
+    "spsa": Traits(
+        # Long probes: over short ones the rounding of large logits counts for more.
+        settings={"num_steps": 4, "samples": 32, "learning_rate": 0.02, "delta": 0.1},
+        random=True,
+        adds_steps=tuple({"samples": samples, "num_steps": 10} for samples in (8, 64, 512)),
+    ),
+    "square": Traits(
+        settings={"num_queries": 60},
+        random=True,
+        adds_steps=(
+            *({"num_queries": queries} for queries in (1, 20, 400)),
+            {"num_queries": 400, "num_restarts": 3},
+        ),
+    ),
+    "gaussian": Traits(settings={"sigma": 0.2}, random=True),
+    "rotation": Traits(settings={"worst_of": 3}, random=True),
+    "apgd_ce": Traits(
+        settings={"num_steps": 8},
+        random=True,
+        scale_free=False,
+        adds_steps=(*STEPS, {"num_steps": 20, "num_restarts": 3}),
+    ),
+    "apgd_dlr": Traits(
+        settings={"num_steps": 8},
+        random=True,
+        adds_steps=(*STEPS, {"num_steps": 20, "num_restarts": 3}),
+    ),
+    "apgd_t": Traits(
+        settings={"num_steps": 8},
+        random=True,
+        adds_steps=tuple({"num_steps": 10, "num_targets": targets} for targets in (1, 2, 3)),
+    ),
+    "slide": Traits(settings={"num_steps": 4}),
+    "mt_pgd": Traits(
+        settings={"num_steps": 6},
+        random=True,
+        adds_steps=tuple({"num_steps": 10, "num_targets": targets} for targets in (1, 2, 3)),
+    ),
+}
+TRAITS |= {
+    "autoattack": Traits(
+        settings={"num_iterations": 5, "num_queries": 20},
+        random=True,
+        scale_free=False,
+        adds_steps=tuple({"num_iterations": n, "num_queries": 10 * n} for n in (1, 5, 20)),
+    ),
+    "transfer": Traits(
+        settings={"num_steps": 4, "source": attacks.Source("twin", twin)}, random=True, breaks_box=False
+    ),
+    "worst": Traits(members=("bim", "pgd", "fab_t"), random=True),
 }
 
 CASES = [(name, norm) for name in attacks.names() for norm in attacks.get(name).norms]
@@ -52,6 +132,10 @@ def build(name: str, norm: str, **settings: Any) -> attacks.Attack:
     kind = attacks.get(name)
     objective = {"objective": "margin"} if kind.takes_objective else {}
     merged = {"epsilon": RADII[norm], **objective, **TRAITS[name].settings, **settings}
+    if TRAITS[name].members:
+        shared = {key: value for key, value in settings.items() if key != "objective"}
+        known = [member for member in TRAITS[name].members if norm in attacks.get(member).norms]
+        merged["members"] = tuple(build(member, norm, **shared) for member in known)
     if kind.radius == "none":
         del merged["epsilon"]
     return attacks.make(name, norm=norm, **merged)
