@@ -15,14 +15,18 @@ from mmc_tf.attacks.ensemble import Ensemble
 from mmc_tf.attacks.fab import FAB
 from mmc_tf.attacks.fab_t import FABT
 from mmc_tf.attacks.fgsm import FGSM
+from mmc_tf.attacks.gaussian import Gaussian
 from mmc_tf.attacks.mim import MIM
 from mmc_tf.attacks.mt_pgd import MultiTargetedPGD
 from mmc_tf.attacks.objectives import objectives
 from mmc_tf.attacks.pgd import PGD
 from mmc_tf.attacks.registry import attacks, describe, get, make, names
 from mmc_tf.attacks.result import AttackResult
+from mmc_tf.attacks.rotation import Rotation
 from mmc_tf.attacks.shortest import Shortest, shortest_perturbation
 from mmc_tf.attacks.slide import SLIDE
+from mmc_tf.attacks.spsa import SPSA
+from mmc_tf.attacks.square import Square
 from mmc_tf.attacks.starts import random_targets
 from mmc_tf.attacks.transfer import Source, Transfer
 from mmc_tf.attacks.worst import Worst
@@ -42,14 +46,18 @@ __all__ = [
     "MIM",
     "PGD",
     "SLIDE",
+    "SPSA",
     "Attack",
     "AttackResult",
     "AutoAttack",
     "DeepFool",
     "Ensemble",
+    "Gaussian",
     "MultiTargetedPGD",
+    "Rotation",
     "Shortest",
     "Source",
+    "Square",
     "Transfer",
     "Worst",
     "attacks",

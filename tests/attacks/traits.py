@@ -73,6 +73,7 @@ TRAITS: dict[str, Traits] = {
         settings={"num_steps": 4, "samples": 32, "learning_rate": 0.02, "delta": 0.1},
         random=True,
         adds_steps=tuple({"samples": samples, "num_steps": 10} for samples in (8, 64, 512)),
+        breaks_box=False,  # goes no farther than num_steps * learning_rate
     ),
     "square": Traits(
         settings={"num_queries": 60},
