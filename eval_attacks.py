@@ -1,7 +1,10 @@
 """Attacks a trained classifier and says how much of its accuracy survives.
 
 python eval_attacks.py --attack=pgd --adaptive
+python eval_attacks.py --checkpoint=runs/NAME --attack=autoattack --epsilon=8/255
 python eval_attacks.py --checkpoint=runs/NAME --attack=fgsm,bim,pgd,mim --epsilon=8/255,16/255 --num_steps=50
+python eval_attacks.py --preset=pytorch_readme --dry_run
+python eval_attacks.py --attack=help
 """
 
 import sys
@@ -16,7 +19,8 @@ def main(flags: Flags):
     """Attacks by the flags."""
     from mmc_tf.evaluation.preflight import prepare
 
-    target = prepare(resolve_evaluation(flags))
+    flags = resolve_evaluation(flags)
+    target = prepare(flags)
     with quiet_imports():
         from mmc_tf.evaluation.entry import evaluate_from_flags
     return evaluate_from_flags(flags, target)

@@ -88,6 +88,14 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         default_text="the attack's",
     )
     define(
+        "random_start",
+        Boolean(),
+        None,
+        "Start at a random point of the ball instead of at the clean image.",
+        default_text="true for pgd and spsa, false for slide",
+    )
+    define("decay", Number(minimum=0), None, "Weight of the earlier gradients in mim.", default_text="1")
+    define(
         "targeted",
         Boolean(),
         False,

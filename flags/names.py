@@ -68,6 +68,23 @@ ATTACK_NORMS = {
 # Attacks without a radius, and those whose radius only judges what they find.
 UNBOUNDED = ("gaussian", "rotation")
 LEAST_DISTANCE = ("an_pgd", "cw", "ddn", "deepfool", "ead", "fab", "fab_t")
+# Attacks whose parameters have a common word before them instead of the attack's name: `--fab_alpha_max`.
+APGD, FAB = ("apgd_ce", "apgd_dlr", "apgd_t"), ("fab", "fab_t")
+ATTACK_FAMILIES = dict.fromkeys(APGD, "apgd") | dict.fromkeys(FAB, "fab")
+_PGD_LIKE = ("bim", "mim", "mt_pgd", "pgd", "slide", "transfer")
+_BALLS = tuple(name for name in ATTACK_NORMS if name not in UNBOUNDED)
+# The attacks that a shared setting reaches; the others of a list go without it.
+SETTING_ATTACKS = {
+    "decay": ("mim",),
+    "epsilon": _BALLS,
+    "norm": _BALLS,
+    "num_restarts": ("an_pgd", *APGD, *FAB, "mt_pgd", "pgd", "slide", "square"),
+    "num_steps": ("an_pgd", *APGD, *FAB, "cw", "ddn", "deepfool", "ead", "spsa", *_PGD_LIKE),
+    "objective": ("bim", "cw", "ddn", "ead", "fgsm", "mim", "pgd", "slide", "spsa", "transfer"),
+    "random_start": ("pgd", "slide", "spsa"),
+    "step_size": _PGD_LIKE,
+    "targeted": (*APGD[:2], "bim", "cw", "ddn", "ead", "fgsm", "mim", "pgd", "slide", "spsa"),
+}
 # What the inner loop of adversarial training can be.
 TRAINING_ATTACKS = ("bim", "fgsm", "mim", "pgd")
 PRESETS = ("mmc_paper", "mma_paper", "pytorch_readme", "original_code")

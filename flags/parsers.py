@@ -97,6 +97,19 @@ class Integer(Number):
         return str(value)
 
 
+class Even(Integer):
+    """An even number within bounds."""
+
+    kind = "an even integer"
+
+    def read(self, argument: Any) -> int:
+        """Refuses odd numbers too."""
+        value = super().read(argument)
+        if value % 2:
+            raise ValueError(argument)
+        return value
+
+
 class Name(Parser):
     """A name, in any case or under another name that people know it by.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -24,14 +25,17 @@ TITLES = {
     "Adversarial training": "Adversarial training (`train_at.py` alone)",
     "Switches of the original scripts": "Training: switches of the original scripts",
     "Evaluation": "Evaluation (`eval_attacks.py`)",
+    "Attack parameters": "Evaluation: parameters of single attacks",
 }
+_EVALUATION = ("Evaluation", "Attack parameters")
 
 
 def reference() -> str:
     """All tables, one for each room, in Markdown."""
     training = define_all(TRAIN_AT.definitions)
     evaluation = define_all(EVAL_ATTACKS.definitions)
-    return "\n".join([*_tables(training, list(TITLES)[:-1]), *_tables(evaluation, ["Evaluation"])])
+    others = [room for room in TITLES if room not in _EVALUATION]
+    return "\n".join([*_tables(training, others), *_tables(evaluation, _EVALUATION)])
 
 
 def updated(page: str) -> str:
@@ -45,7 +49,7 @@ def updated(page: str) -> str:
     return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"
 
 
-def _tables(flag_values: absl_flags.FlagValues, rooms: list[str]) -> list[str]:
+def _tables(flag_values: absl_flags.FlagValues, rooms: Sequence[str]) -> list[str]:
     lines = []
     for room, flags in groupby(own_flags(flag_values), key=lambda flag: flag.room):
         if room in rooms:

@@ -60,10 +60,10 @@ def _fill(values: dict[str, Any], **defaults: Any) -> None:
     values |= {name: default for name, default in defaults.items() if values[name] is None}
 
 
-def contradiction(name: str, *said: str) -> UserError:
+def contradiction(name: str, *said: str, expected: str = "flags that agree") -> UserError:
     """The error for flags that cannot all be meant."""
     return UserError(
-        f"Invalid value for argument `{name}`. Expected flags that agree. Received: {' and '.join(said)}"
+        f"Invalid value for argument `{name}`. Expected {expected}. Received: {' and '.join(said)}"
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from flags.attack_parameters import PARAMETERS
 from flags.cli import Flags
-from flags.names import ATTACK_NORMS, LEAST_DISTANCE, UNBOUNDED
+from flags.names import ATTACK_NORMS, LEAST_DISTANCE, SETTING_ATTACKS, UNBOUNDED
 from flags.resolve import check_default_epsilon, check_norm, contradiction
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import argument_error, format_number
 
-SHARED = ("adaptive", "iterate", "num_restarts", "num_steps", "objective", "step_size", "targeted")
+# What a preset sets; its attacks can still be chosen by name, norm and radius.
+PRESET_SETS = {"adaptive", "iterate", "transfer_from", *SETTING_ATTACKS, *PARAMETERS} - {"epsilon", "norm"}
 
 
 def resolve_evaluation(flags: Flags) -> Flags:
@@ -21,23 +23,34 @@ def resolve_evaluation(flags: Flags) -> Flags:
             a preset; for transfer without a network to craft on; for settings that no attack takes.
     """
     attacks = flags.attack or ([] if flags.preset else ["pgd"])
-    if "help" not in attacks:
-        _check_preset(flags)
-        for attack in attacks:
-            if flags.norm is not None and attack not in UNBOUNDED:
-                check_norm(attack, flags.norm)
-            bounded = attack not in (*UNBOUNDED, *LEAST_DISTANCE)
-            if flags.epsilon is None and bounded and flags.preset is None:
-                check_default_epsilon(flags.norm or ATTACK_NORMS[attack][0])
-        _check_transfer(attacks, flags.transfer_from)
     values = flags.as_dict() | {"attack": attacks}
+    if "help" not in attacks:
+        _check_norms(attacks, flags.norm)
+        if flags.preset:
+            _check_preset(flags.preset, flags.given)
+        else:
+            _check_transfer(attacks, flags.transfer_from)
+            _check_settings(attacks, {name: values[name] for name in flags.given})
+            _check_radii(attacks, flags.norm, flags.epsilon)
     return Flags(**values, given=flags.given, command=flags.command)
 
 
-def _check_preset(flags: Flags) -> None:
-    settings = sorted({*SHARED, *PARAMETERS} & flags.given)
-    if flags.preset and settings:
-        raise contradiction("preset", f"--preset={flags.preset}, which sets everything", f"--{settings[0]}")
+def _check_norms(attacks: Iterable[str], norm: str | None) -> None:
+    for attack in attacks:
+        if norm is not None and attack not in UNBOUNDED:
+            check_norm(attack, norm)
+
+
+def _check_radii(attacks: Iterable[str], norm: str | None, epsilon: Sequence[float] | None) -> None:
+    for attack in attacks:
+        if epsilon is None and attack not in (*UNBOUNDED, *LEAST_DISTANCE):
+            check_default_epsilon(norm or ATTACK_NORMS[attack][0])
+
+
+def _check_preset(preset: str, given: Iterable[str]) -> None:
+    settings = sorted(PRESET_SETS.intersection(given))
+    if settings:
+        raise contradiction("preset", f"--preset={preset}, which sets everything", f"--{settings[0]}")
 
 
 def _check_transfer(attacks: Sequence[str], sources: Sequence[str] | None) -> None:
@@ -46,4 +59,35 @@ def _check_transfer(attacks: Sequence[str], sources: Sequence[str] | None) -> No
             "transfer_from", "runs or .keras files to craft on, for --attack=transfer", "none"
         )
     if sources and "transfer" not in attacks:
-        raise argument_error("transfer_from", "--attack=transfer beside it", f"--attack={','.join(attacks)}")
+        raise contradiction(
+            "transfer_from",
+            _shown("transfer_from", sources),
+            _shown("attack", attacks),
+            expected="--attack=transfer beside it",
+        )
+
+
+def _check_settings(attacks: Sequence[str], given: dict[str, Any]) -> None:
+    """Refuses settings that would change nothing, and targets where any wrong class counts."""
+    takers = SETTING_ATTACKS | {name: parameter.attacks for name, parameter in PARAMETERS.items()}
+    for name in sorted(takers.keys() & given.keys()):
+        value = given[name]
+        if (name, value) == ("targeted", False):
+            continue
+        if not set(takers[name]).intersection(attacks):
+            which = "" if len(takers[name]) == 1 else "one of "
+            expected = f"{which}{', '.join(sorted(takers[name]))} in --attack beside it"
+            raise contradiction(name, _shown(name, value), _shown("attack", attacks), expected=expected)
+        if name == "targeted" and "worst" in attacks:
+            expected = "attacks without worst, which counts any wrong class"
+            raise contradiction(name, _shown(name, value), _shown("attack", attacks), expected=expected)
+
+
+def _shown(name: str, value: Any) -> str:
+    """A flag as one types it."""
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no{name}"
+    items = value if isinstance(value, list) else [value]
+    return f"--{name}=" + ",".join(
+        format_number(item) if isinstance(item, float) else str(item) for item in items
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flags import adversarial, common, evaluation, original, training
+from flags import adversarial, attack_parameters, common, evaluation, original, training
 from flags.cli import Definition
 
 
@@ -25,5 +25,5 @@ TRAIN_AT = Script(
     (common.define, training.define, adversarial.define, original.define),
     positionals=("model", "dataset"),
 )
-EVAL_ATTACKS = Script("eval_attacks.py", (common.define, evaluation.define))
+EVAL_ATTACKS = Script("eval_attacks.py", (common.define, evaluation.define, attack_parameters.define))
 SCRIPTS = (TRAIN_STD, TRAIN_AT, EVAL_ATTACKS)

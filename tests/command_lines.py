@@ -105,9 +105,38 @@ EVALUATION = [
             "num_steps": [50],
             "targeted": True,
             "iterate": "any",
-            "norm": "linf",
+            "norm": None,
             "batch_size": 100,
         },
     ),
-    ("eval_attacks.py --noadaptive --examples=1000", {"adaptive": False, "test_size": 1000}),
+    (
+        "eval_attacks.py --noadaptive --examples=1000",
+        {"adaptive": False, "test_size": 1000, "attack": ["pgd"]},
+    ),
+    (
+        "eval_attacks.py --attack=autoattack --epsilon=8/255",
+        {"attack": ["autoattack"], "epsilon": [8 / 255], "autoattack_version": None},
+    ),
+    (
+        "eval_attacks.py --attack=cw --targeted --CW_confidence=0.1",
+        {"attack": ["cw"], "targeted": True, "cw_confidence": 0.1, "epsilon": None},
+    ),
+    (
+        "eval_attacks.py --attack=SPSA --spsa_samples=8192 --norandom_start",
+        {"attack": ["spsa"], "spsa_samples": 8192, "random_start": False},
+    ),
+    (
+        "eval_attacks.py --attack=aa,ElasticNetMethod,noise --norm=l1 --epsilon=12 --ead_beta=1/100",
+        {"attack": ["autoattack", "ead", "gaussian"], "norm": "l1", "ead_beta": 0.01},
+    ),
+    (
+        "eval_attacks.py --attack=transfer --transfer_from=runs/A,B.keras --transfer_method=mim",
+        {"transfer_from": ["runs/A", "B.keras"], "transfer_method": "mim"},
+    ),
+    ("eval_attacks.py --preset=pytorch_readme", {"preset": "pytorch_readme", "attack": []}),
+    (
+        "eval_attacks.py --preset=mmc_paper --attack=pgd --epsilon=8/255",
+        {"preset": "mmc_paper", "attack": ["pgd"], "epsilon": [8 / 255]},
+    ),
+    ("eval_attacks.py --attack=help --transfer_from=runs/A", {"attack": ["help"]}),
 ]

@@ -36,6 +36,8 @@ class AttackOptions(Protocol):
     step_size: float | None
     num_steps: list[int] | None
     num_restarts: int | None
+    random_start: bool | None
+    decay: float | None
     objective: str | None
     adaptive: bool
     targeted: bool
@@ -133,6 +135,8 @@ def _make(
         "step_size": options.step_size,
         "num_steps": num_steps,
         "num_restarts": options.num_restarts,
+        "random_start": options.random_start,
+        "decay": options.decay,
         "objective": options.objective if kind.takes_objective else None,
         "adaptive": options.adaptive,
         "targeted": options.targeted if kind.can_target else False,

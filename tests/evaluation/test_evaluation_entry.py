@@ -45,6 +45,8 @@ def flags(**changes):
         "step_size": None,
         "num_steps": None,
         "num_restarts": None,
+        "random_start": None,
+        "decay": None,
         "objective": None,
         "adaptive": True,
         "targeted": False,

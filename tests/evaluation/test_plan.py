@@ -17,6 +17,8 @@ def options(**changes):
         "step_size": None,
         "num_steps": None,
         "num_restarts": None,
+        "random_start": None,
+        "decay": None,
         "objective": None,
         "adaptive": True,
         "targeted": False,

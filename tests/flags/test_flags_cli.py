@@ -99,6 +99,16 @@ def test_a_mistake_is_one_line_and_status_2(words, message, capsys):
         (EVAL_ATTACKS, "--num_restarts=0"),
         (EVAL_ATTACKS, "--iterate=first"),
         (EVAL_ATTACKS, "--attack="),
+        (EVAL_ATTACKS, "--preset=mmc"),
+        (EVAL_ATTACKS, "--transfer_from="),
+        (EVAL_ATTACKS, "--decay=-1"),
+        (EVAL_ATTACKS, "--spsa_samples=129"),
+        (EVAL_ATTACKS, "--CW_confidence=-0.1"),
+        (EVAL_ATTACKS, "--ddn_gamma=1"),
+        (EVAL_ATTACKS, "--slide_quantile=1"),
+        (EVAL_ATTACKS, "--square_p_init=0"),
+        (EVAL_ATTACKS, "--fab_overshoot=0.9"),
+        (EVAL_ATTACKS, "--autoattack_version=fast"),
     ],
 )
 def test_attacks_out_of_range_are_refused(script, word, capsys):

@@ -7,6 +7,7 @@ from command_lines import EVALUATION, TRAINING
 
 from flags.cli import parse
 from flags.resolve import resolve_training
+from flags.resolve_evaluation import resolve_evaluation
 from flags.scripts import SCRIPTS
 
 BY_NAME = {script.name: script for script in SCRIPTS}
@@ -23,5 +24,5 @@ def test_training_line_means(line, expected):
 @pytest.mark.parametrize(("line", "expected"), EVALUATION, ids=[line for line, _ in EVALUATION])
 def test_evaluation_line_means(line, expected):
     words = shlex.split(line)
-    flags = parse(words, BY_NAME[words[0]].definitions)
+    flags = resolve_evaluation(parse(words, BY_NAME[words[0]].definitions))
     assert {name: getattr(flags, name) for name in expected} == expected

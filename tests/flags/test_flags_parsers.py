@@ -2,7 +2,7 @@ import pytest
 from absl import flags as absl_flags
 
 from flags.flag import aliases_of, definer, own_flags
-from flags.parsers import Boolean, Centers, Integer, ListOf, Name, Number, Parser
+from flags.parsers import Boolean, Centers, Even, Integer, ListOf, Name, Number, Parser
 from mmc_tf.checks import UserError
 
 
@@ -14,6 +14,7 @@ from mmc_tf.checks import UserError
         (Number(above=0), "1e-4", 1e-4),
         (Number(minimum=0, maximum=1), "1", 1.0),
         (Integer(minimum=1), "50", 50),
+        (Even(minimum=2), "8192", 8192),
         (Boolean(), "False", False),
         (Boolean(), "TRUE", True),
         (Boolean(), "1", True),
@@ -46,6 +47,8 @@ def test_reads(parser, text, value):
         (Number(minimum=0, below=1), "1", "a number >= 0 and < 1"),
         (Integer(minimum=1), "0", "an integer >= 1"),
         (Integer(minimum=1), "50.0", "an integer >= 1"),
+        (Even(minimum=2), "3", "an even integer >= 2"),
+        (Even(minimum=2), "0", "an even integer >= 2"),
         (Boolean(), "maybe", "true or false"),
         (Name(), "", "a name"),
         (Name(choices=("linf", "l2")), "l3", "one of linf, l2"),

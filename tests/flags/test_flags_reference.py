@@ -9,6 +9,7 @@ from flags.flag import aliases_of, own_flags
 from flags.reference import PAGE, TITLES, updated
 from flags.scripts import SCRIPTS, TRAIN_AT
 from mmc_tf.data import names as dataset_names
+from mmc_tf.evaluation.presets import PRESETS
 from mmc_tf.training.schedules import POLICIES
 
 # Every flag that the sources' scripts define.
@@ -85,7 +86,7 @@ def test_every_flag_has_a_help_text():
 
 
 def test_a_number_without_a_default_says_what_it_comes_to():
-    undecided = {"data_dir", "use_mmlda", "use_ball", "use_random"}
+    undecided = {"data_dir", "use_mmlda", "use_ball", "use_random", "preset", "transfer_from"}
     for script in SCRIPTS:
         silent = {
             flag.name for flag in own_flags(define_all(script.definitions)) if flag.default_text == "none"
@@ -110,6 +111,7 @@ def test_names_of_attacks_objectives_and_methods_are_the_librarys():
         name for name in recipes.METHODS if recipes.METHODS.get(name) is not recipes.StandardTraining
     ]
     assert set(adversarial) == set(names.METHODS)
+    assert set(PRESETS) == set(names.PRESETS)
 
 
 def test_documented_defaults_are_the_losses():
