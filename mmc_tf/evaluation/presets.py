@@ -114,7 +114,7 @@ def _original_code(subject: Subject) -> Iterator[Entry]:
         "binary_search_steps": 1,
         "initial_const": 1.0,
         "confidence": 0.1,
-        "decision_rule": "EN",
+        "decision_rule": "en",
     }
     yield {"attack": "gaussian", "clip": False}
     yield {"attack": "rotation"}
