@@ -1,22 +1,24 @@
-"""Published robust accuracies as data, so that a table can print them beside ours.
+"""Published numbers as data, so that a table can print them beside ours.
 
-Sources: Pang et al. 2020, "Rethinking Softmax Cross-Entropy Loss for Adversarial Robustness", Table 1 (its
+Sources: Pang et al. 2020, "Rethinking Softmax Cross-Entropy Loss for Adversarial Robustness", Tables 1 to 4 (its
 MMC rows use the adaptive objectives), and the README of the PyTorch reimplementation (cross-entropy on h =
--‖z - µ‖²: not adaptive; step sizes relative to epsilon). All on the whole CIFAR-10 test set.
+-‖z - µ‖²: not adaptive; step sizes relative to epsilon). Networks are ResNet-32 on the whole CIFAR test sets.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PAPER = "MMC paper, Table 1"
+PAPER, TABLE_2, TABLE_3, TABLE_4 = (f"MMC paper, Table {number}" for number in (1, 2, 3, 4))
 README = "PyTorch README"
 
 # The methods of Table 1; `at_tar` and `at_un` are PGD-10 adversarial training, targeted and untargeted.
 STANDARD, AT_TARGETED, AT_UNTARGETED = "standard", "at_tar", "at_un"
+RADII = (8 / 255, 16 / 255)
 
 # loss, training: clean accuracy, then tar-10, un-10, tar-50, un-50 at 8/255 and the same at 16/255, in
 # percent. None stands for the paper's "≤ 1".
@@ -33,115 +35,207 @@ _TABLE_1 = {
 }
 _TABLE_1_COLUMNS = ((True, 10), (False, 10), (True, 50), (False, 50))
 
-# loss: clean accuracy, then (attack, norm, epsilon, steps, percent).
+# loss, training: mean l2 distance of C&W (targeted, untargeted), then accuracies in percent: SPSA-10 (targeted,
+# untargeted) at 8/255, at 16/255, noise, rotation.
+_TABLE_2 = {
+    ("SCE", STANDARD): ((0.12, 0.07), (12.3, 1.2), (5.1, None), 52.0, 83.5),
+    ("Center", STANDARD): ((0.13, 0.07), (21.2, 6.0), (10.6, 2.0), 55.4, 84.9),
+    ("MMLDA", STANDARD): ((0.17, 0.10), (25.6, 13.2), (11.3, 5.7), 57.9, 84.8),
+    ("LGM", STANDARD): ((0.23, 0.12), (61.9, 45.9), (46.1, 28.2), 59.2, 82.4),
+    ("MMC", STANDARD): ((0.34, 0.17), (69.5, 56.9), (57.2, 41.5), 69.3, 87.2),
+    ("SCE", AT_TARGETED): ((1.19, 0.63), (81.1, 67.8), (77.9, 59.4), 82.2, 76.0),
+    ("MMC", AT_TARGETED): ((1.91, 0.85), (79.1, 69.2), (74.5, 62.7), 83.5, 75.2),
+    ("SCE", AT_UNTARGETED): ((1.26, 0.68), (78.8, 67.0), (73.7, 60.3), 78.9, 73.7),
+    ("MMC", AT_UNTARGETED): ((1.55, 0.73), (80.4, 69.6), (74.6, 62.4), 80.3, 75.8),
+}
+# queries per step: accuracy of MMC under SPSA at 8/255, targeted and untargeted. Table 2 has 128.
+_TABLE_3 = {4096: (52.0, 41.0), 8192: (49.0, 37.0)}
+# CIFAR-100, loss: clean accuracy, PGD-10 and SPSA-10 at 8/255 in percent, C&W's mean l2; each targeted, untargeted.
+_TABLE_4 = {
+    "SCE": (72.9, (None, 8.0), (14.0, 1.9), (0.16, 0.047)),
+    "Center": (72.8, (None, 10.2), (14.7, 2.3), (0.18, 0.048)),
+    "MMLDA": (72.2, (None, 13.9), (18.5, 5.6), (0.21, 0.050)),
+    "LGM": (71.3, (15.8, 15.3), (22.8, 7.6), (0.31, 0.063)),
+    "MMC": (71.9, (23.9, 23.4), (33.4, 15.8), (0.37, 0.085)),
+}
+
+_FGSM = {"attack": "fgsm", "num_steps": 1, "adaptive": False}
+_PGD = {"attack": "pgd", "adaptive": False}
+_SLIDE = {"attack": "slide", "norm": "l1", "epsilon": 12.0, "num_steps": 50, "adaptive": False}
+_DEEPFOOL = {"attack": "deepfool", "num_steps": 50}
+_CW = {"attack": "cw", "norm": "l2", "num_steps": 1000, "parameters": {"binary_search_steps": 9}}
+_AUTOATTACK = {"attack": "autoattack", "parameters": {"version": "standard"}}
+_LINF_8, _LINF_16 = ({"norm": "linf", "epsilon": epsilon} for epsilon in RADII)
+_L2, _L1 = {"norm": "l2", "epsilon": 0.5}, {"norm": "l1", "epsilon": 12.0}
+
+# loss: clean accuracy, then attacks with their accuracy in percent.
 _README = {
     "MMC": (
         90.18,
         (
-            ("fgsm", "linf", 8 / 255, 1, 86.33),
-            ("pgd", "linf", 8 / 255, 10, 84.71),
-            ("pgd", "linf", 8 / 255, 40, 84.31),
-            ("fgsm", "linf", 16 / 255, 1, 86.65),
-            ("pgd", "linf", 16 / 255, 10, 78.22),
-            ("pgd", "linf", 16 / 255, 40, 77.63),
-            ("pgd", "l2", 0.5, 50, 88.02),
-            ("pgd", "l1", 12.0, 50, 88.30),
+            (_FGSM | _LINF_8, 86.33),
+            (_PGD | _LINF_8 | {"num_steps": 10}, 84.71),
+            (_PGD | _LINF_8 | {"num_steps": 40}, 84.31),
+            (_DEEPFOOL | _LINF_8, 34.35),
+            (_AUTOATTACK | _LINF_8, 0.0),
+            (_FGSM | _LINF_16, 86.65),
+            (_PGD | _LINF_16 | {"num_steps": 10}, 78.22),
+            (_PGD | _LINF_16 | {"num_steps": 40}, 77.63),
+            (_DEEPFOOL | _LINF_16, 12.50),
+            (_AUTOATTACK | _LINF_16, 0.0),
+            (_PGD | _L2 | {"num_steps": 50}, 88.02),
+            (_DEEPFOOL | _L2, 53.38),
+            (_CW | _L2, 2.41),
+            (_AUTOATTACK | _L2, 0.09),
+            (_PGD | _L1 | {"num_steps": 50}, 88.30),
+            (_SLIDE, 86.80),
         ),
     ),
     "SCE": (
         93.27,
         (
-            ("fgsm", "linf", 8 / 255, 1, 21.80),
-            ("pgd", "linf", 8 / 255, 10, 0.0),
-            ("pgd", "l2", 0.5, 50, 0.01),
-            ("pgd", "l1", 12.0, 50, 0.62),
+            (_FGSM | _LINF_8, 21.80),
+            (_PGD | _LINF_8 | {"num_steps": 10}, 0.0),
+            (_DEEPFOOL | _LINF_8, 0.02),
+            (_AUTOATTACK | _LINF_8, 0.0),
+            (_PGD | _L2 | {"num_steps": 50}, 0.01),
+            (_DEEPFOOL | _L2, 0.66),
+            (_CW | _L2, 0.0),
+            (_PGD | _L1 | {"num_steps": 50}, 0.62),
+            (_SLIDE, 0.69),
         ),
     ),
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PublishedRow:
-    """One published robust accuracy and what it was measured with.
+    """One published number and what it was measured with.
 
-    Accuracies are fractions in [0, 1]; a `robust_accuracy` of None means "at most 1 %".
+    Accuracies are fractions in [0, 1]; a `robust_accuracy` of None means "at most 1 %", or, beside a `distance`,
+    that the table holds the attack's mean l2 distance instead.
+
+    Args:
+        num_steps: of the attack; None where it has none.
+        epsilon: radius; of no consequence beside a `distance`.
+        adaptive: whether the objective was adapted to the head; None where the attack leaves no choice.
+        parameters: other settings of the attack that tell it apart.
     """
 
     source: str
     loss: str
     training: str
     attack: str
-    norm: str
-    epsilon: float
-    num_steps: int
-    targeted: bool
-    adaptive: bool
-    clean_accuracy: float
-    robust_accuracy: float | None
+    norm: str | None = None
+    epsilon: float | None = None
+    num_steps: int | None = None
+    targeted: bool = False
+    adaptive: bool | None = None
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    clean_accuracy: float | None
+    robust_accuracy: float | None = None
+    distance: float | None = None
     dataset: str = "cifar10"
 
     @property
     def text(self) -> str:
-        """The number as a table prints it, in percent: `48.7`, `≤1`."""
-        return "≤1" if self.robust_accuracy is None else f"{100 * self.robust_accuracy:.1f}"
+        """The number as a table prints it: `48.7 %`, `≤1 %`, `mean l2 0.17`."""
+        if self.distance is not None:
+            return f"mean l2 {self.distance:g}"
+        return "≤1 %" if self.robust_accuracy is None else f"{100 * self.robust_accuracy:.1f} %"
 
-
-def _paper_rows() -> list[PublishedRow]:
-    return [
-        PublishedRow(
-            source=PAPER,
-            loss=loss,
-            training=training,
-            attack="pgd",
-            norm="linf",
-            epsilon=epsilon,
-            num_steps=num_steps,
-            targeted=targeted,
-            adaptive=True,
-            clean_accuracy=clean / 100,
-            robust_accuracy=None if percent is None else percent / 100,
+    def measures(self, record: Mapping[str, Any]) -> bool:
+        """Whether `record` is one of the same attack with the same settings."""
+        given = record.get("parameters", {})
+        return (
+            (self.attack, self.targeted) == (record["attack"], record["targeted"])
+            and self.norm in (None, record["norm"])
+            and (self.distance is not None or _same(self.epsilon, record["epsilon"]))
+            and self.num_steps in (None, record["num_steps"])
+            and all(_same(value, given.get(name)) for name, value in self.parameters.items())
+            and (self.adaptive in (None, record["adaptive"]) or self.loss in ("SCE", "Center"))
         )
-        for (loss, training), (clean, *by_epsilon) in _TABLE_1.items()
-        for epsilon, percents in zip((8 / 255, 16 / 255), by_epsilon, strict=True)
-        for (targeted, num_steps), percent in zip(_TABLE_1_COLUMNS, percents, strict=True)
-    ]
 
 
-def _readme_rows() -> list[PublishedRow]:
-    return [
-        PublishedRow(
-            source=README,
-            loss=loss,
-            training=STANDARD,
-            attack=attack,
-            norm=norm,
-            epsilon=epsilon,
-            num_steps=num_steps,
-            targeted=False,
-            adaptive=False,
-            clean_accuracy=clean / 100,
-            robust_accuracy=percent / 100,
+def _same(published: Any, given: Any) -> bool:
+    if isinstance(published, float) and isinstance(given, float):
+        return math.isclose(published, given, rel_tol=1e-6)
+    return published == given
+
+
+def _share(percent: float | None) -> float | None:
+    return None if percent is None else percent / 100
+
+
+def _pairs(values: tuple[Any, Any]) -> Iterator[tuple[bool, Any]]:
+    """(targeted, value) of the papers' columns "tar" and "un"."""
+    return zip((True, False), values, strict=True)
+
+
+def _pgd(epsilon: float, num_steps: int, targeted: bool, percent: float | None) -> dict[str, Any]:
+    return {
+        "attack": "pgd",
+        "norm": "linf",
+        "epsilon": epsilon,
+        "num_steps": num_steps,
+        "targeted": targeted,
+        "adaptive": True,
+        "robust_accuracy": _share(percent),
+    }
+
+
+def _spsa(epsilon: float, samples: int, targeted: bool, percent: float | None) -> dict[str, Any]:
+    settings = _pgd(epsilon, 10, targeted, percent)
+    return settings | {"attack": "spsa", "parameters": {"samples": samples}}
+
+
+def _paper_rows() -> Iterator[PublishedRow]:
+    for (loss, training), (clean, *by_epsilon) in _TABLE_1.items():
+        network = {"loss": loss, "training": training, "clean_accuracy": clean / 100}
+        for epsilon, percents in zip(RADII, by_epsilon, strict=True):
+            for (targeted, num_steps), percent in zip(_TABLE_1_COLUMNS, percents, strict=True):
+                yield PublishedRow(source=PAPER, **network, **_pgd(epsilon, num_steps, targeted, percent))
+        distances, spsa_8, spsa_16, noise, rotation = _TABLE_2[loss, training]
+        network["source"] = TABLE_2
+        for targeted, distance in _pairs(distances):
+            yield PublishedRow(**network, **_CW, targeted=targeted, distance=distance)
+        for epsilon, percents in zip(RADII, (spsa_8, spsa_16), strict=True):
+            for targeted, percent in _pairs(percents):
+                yield PublishedRow(**network, **_spsa(epsilon, 128, targeted, percent))
+        corruptions = (
+            ("gaussian", {"sigma": 0.05}, noise),
+            ("rotation", {"max_degrees": 30.0, "worst_of": 1}, rotation),
         )
-        for loss, (clean, attacks) in _README.items()
-        for attack, norm, epsilon, num_steps, percent in attacks
-    ]
+        for attack, parameters, percent in corruptions:
+            yield PublishedRow(
+                **network, attack=attack, parameters=parameters, robust_accuracy=_share(percent)
+            )
+    network = {"loss": "MMC", "training": STANDARD, "clean_accuracy": 0.927, "source": TABLE_3}
+    for samples, percents in _TABLE_3.items():
+        for targeted, percent in _pairs(percents):
+            yield PublishedRow(**network, **_spsa(8 / 255, samples, targeted, percent))
 
 
-ROWS: tuple[PublishedRow, ...] = (*_paper_rows(), *_readme_rows())
+def _cifar100_rows() -> Iterator[PublishedRow]:
+    for loss, (clean, pgd, spsa, distances) in _TABLE_4.items():
+        network = {"source": TABLE_4, "loss": loss, "training": STANDARD, "dataset": "cifar100"}
+        network["clean_accuracy"] = clean / 100
+        for targeted, percent in _pairs(pgd):
+            yield PublishedRow(**network, **_pgd(8 / 255, 10, targeted, percent))
+        for targeted, percent in _pairs(spsa):
+            yield PublishedRow(**network, **_spsa(8 / 255, 128, targeted, percent))
+        for targeted, distance in _pairs(distances):
+            yield PublishedRow(**network, **_CW, targeted=targeted, distance=distance)
 
 
-def training_of(method: str | None, targeted: bool | None) -> str | None:
-    """The training of Table 1 that a run's method amounts to, or None when the tables have none like it.
+def _readme_rows() -> Iterator[PublishedRow]:
+    for loss, (clean, attacks) in _README.items():
+        network = {"source": README, "loss": loss, "training": STANDARD, "clean_accuracy": clean / 100}
+        for attack, percent in attacks:
+            yield PublishedRow(**network, **attack, robust_accuracy=percent / 100)
 
-    Args:
-        method: the run's `method`; None, `""`, `std` and `standard` are standard training.
-        targeted: whether its inner attack was targeted.
-    """
-    if method in (None, "", "std", "standard"):
-        return STANDARD
-    if method in ("at", "pgd", "pgd_at"):
-        return AT_TARGETED if targeted else AT_UNTARGETED
-    return None
+
+ROWS: tuple[PublishedRow, ...] = (*_paper_rows(), *_cifar100_rows(), *_readme_rows())
 
 
 def find_published(
@@ -156,18 +250,10 @@ def find_published(
         record: one attack's record of `results.json`.
         dataset: the data set's name, such as `cifar10`.
         loss: the run's loss; a learning policy's suffix (`MMC-C`) is ignored.
-        training: `standard`, `at_tar`, `at_un` (see `training_of`), or None.
+        training: `standard`, `at_tar`, `at_un`, or None.
 
     Returns:
         The matching rows, the paper's first; empty if nothing published compares.
     """
-    loss = loss.split("-")[0]
-    return [
-        row
-        for row in ROWS
-        if (row.dataset, row.loss, row.training) == (dataset, loss, training)
-        and (row.attack, row.norm, row.targeted) == (record["attack"], record["norm"], record["targeted"])
-        and row.num_steps == record["num_steps"]
-        and math.isclose(row.epsilon, record["epsilon"], rel_tol=1e-6)
-        and (row.adaptive == record["adaptive"] or loss in ("SCE", "Center"))
-    ]
+    network = (dataset, loss.split("-")[0], training)
+    return [row for row in ROWS if (row.dataset, row.loss, row.training) == network and row.measures(record)]

@@ -149,7 +149,7 @@ def make_record(
         label: what tells the attack apart.
         attack: the attack.
         verdicts: what it did.
-        head: of the model, or None.
+        head: of the model that the attack's gradients come from, or None.
         waterfall: of an ensemble, the records of its stages in order; each one's robust accuracy is what was
             left after it.
     """
@@ -158,7 +158,7 @@ def make_record(
     robust = int((~verdicts.misclassified).sum())
     found = verdicts.attacked & verdicts.found
     parameters = attack_parameters(attack)
-    objective = attack.choose_objective(head) if attack.takes_objective else attack.own_objective
+    objective = None if attack.radius == "none" or waterfall else attack.choose_objective(head)
     reached = share(int(verdicts.success.sum()), attacked) if attack.targeted and attacked else None
     distances = summarize_distances(verdicts.distance[found])
     if distances is not None:
@@ -166,6 +166,7 @@ def make_record(
     record = {
         "label": label,
         "attack": attack.name,
+        "details": list(attack.details()),
         "norm": attack.norm,
         "epsilon": None if attack.epsilon is None else float(attack.epsilon),
         "radius": attack.radius,
@@ -219,17 +220,31 @@ def worst_case(records: Sequence[Mapping[str, Any]], misclassified: np.ndarray) 
     }
 
 
+def is_bounded(record: Mapping[str, Any]) -> bool:
+    """Whether a record's robust accuracy says anything: at any distance, every network can be fooled."""
+    return record["epsilon"] is not None or record["radius"] != "least"
+
+
 def worst_cases(records: Sequence[Mapping[str, Any]], verdicts: Sequence[Verdicts]) -> dict[str, Any]:
-    """The worst case over all attacks (`overall`) and over those of each ball (`by_epsilon`)."""
+    """The worst case over all attacks (`overall`) and over those of each ball (`by_epsilon`).
+
+    Attacks for the least distance that no radius judges have no part in it; `overall` is None if there are no
+    others. Corruptions belong to no ball.
+    """
     misclassified = np.stack([verdict.misclassified for verdict in verdicts])
-    balls: dict[tuple[str, float | None], list[int]] = {}
-    for number, record in enumerate(records):
-        balls.setdefault((record["norm"], record["epsilon"]), []).append(number)
+    bounded = [number for number, record in enumerate(records) if is_bounded(record)]
+    balls: dict[tuple[str, float], list[int]] = {}
+    for number in bounded:
+        norm, epsilon = records[number]["norm"], records[number]["epsilon"]
+        if epsilon is not None:
+            balls.setdefault((norm, epsilon), []).append(number)
+
+    def over(numbers: list[int]) -> dict[str, Any]:
+        return worst_case([records[number] for number in numbers], misclassified[numbers])
+
     return {
-        "overall": worst_case(records, misclassified),
+        "overall": over(bounded) if bounded else None,
         "by_epsilon": [
-            {"norm": norm, "epsilon": epsilon}
-            | worst_case([records[number] for number in numbers], misclassified[numbers])
-            for (norm, epsilon), numbers in balls.items()
+            {"norm": norm, "epsilon": epsilon} | over(numbers) for (norm, epsilon), numbers in balls.items()
         ],
     }

@@ -16,6 +16,7 @@ from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.compiling import forward
 from mmc_tf.attacks.ensemble import Ensemble
 from mmc_tf.attacks.oracle import Model, predict
+from mmc_tf.attacks.transfer import Transfer
 from mmc_tf.checks import check_number
 from mmc_tf.data import Split
 from mmc_tf.evaluation import diagnostics, records, store
@@ -113,18 +114,26 @@ def _attack_examples(
     return verdicts
 
 
+def _head_climbed(work: _Work, attack: Attack) -> Any:
+    """The head that decides the attack's objective: the source's for transfer."""
+    model = attack.source.model if isinstance(attack, Transfer) else work.model
+    return find_head(model, _gather(work.split, np.arange(1))[0][0])
+
+
 def _attack_all(
-    work: _Work, attack: Attack, *, stage: str, label: str, correct: np.ndarray, head: Any, num_classes: int
+    work: _Work, attack: Attack, *, stage: str, label: str, correct: np.ndarray
 ) -> tuple[records.Verdicts, dict[str, Any]]:
     """The verdicts on the correctly classified examples and the attack's record.
 
     The stages of an ensemble see, each in full batches, the survivors of the ones before.
     """
+    head = _head_climbed(work, attack)
     if not isinstance(attack, Ensemble):
         verdicts = _attack_examples(work, attack, stage=stage, label=label, candidates=correct)
         return verdicts, records.make_record(label, attack, verdicts, head=head)
     verdicts = records.Verdicts.before_attack(correct)
     waterfall = []
+    num_classes = count_classes_of(work.model, _gather(work.split, np.arange(1))[0][0])
     for number, (name, member) in enumerate(attack.stages(num_classes)):
         later = _attack_examples(
             work,
@@ -134,7 +143,7 @@ def _attack_all(
             candidates=~verdicts.misclassified,
         )
         verdicts = verdicts.then(later, stage=number)
-        waterfall.append(records.make_record(name, member, later, head=head))
+        waterfall.append(records.make_record(name, member, later, head=_head_climbed(work, member)))
     return verdicts, records.make_record(label, attack, verdicts, head=head, waterfall=waterfall)
 
 
@@ -201,18 +210,9 @@ def evaluate(
     clean = _predict_clean(model, split, folder, batch_size, progress)
     correct = clean == np.asarray(split.labels)
     work = _Work(model, split, folder, seed, batch_size, progress)
-    head, num_classes = find_head(model, image), count_classes_of(model, image)
     all_verdicts, attack_records = [], []
     for number, (label, attack) in enumerate(attacks):
-        verdicts, record = _attack_all(
-            work,
-            attack,
-            stage=f"attack-{number}",
-            label=label,
-            correct=correct,
-            head=head,
-            num_classes=num_classes,
-        )
+        verdicts, record = _attack_all(work, attack, stage=f"attack-{number}", label=label, correct=correct)
         all_verdicts.append(verdicts)
         attack_records.append(record)
     clean_accuracy = int(correct.sum()) / len(split)

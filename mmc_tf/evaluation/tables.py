@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmc_tf.evaluation.published import find_published
+from mmc_tf.evaluation.records import is_bounded
 from mmc_tf.evaluation.wording import interval, percent, radius
 
 HEADER = (
@@ -15,22 +16,30 @@ HEADER = (
     "epsilon",
     "robust %",
     "95 % interval",
+    "both correct %",
     "target reached %",
+    "found %",
     "median distance",
+    "mean over all",
     "seconds",
-    "published %",
+    "published",
 )
 _NUMERIC_FROM = 3
+INDENT = "  "
 
 
 def _attack(record: Mapping[str, Any]) -> str:
-    steps = f"-{record['num_steps']}" if record["num_steps"] > 1 else ""
-    restarts = f" x{record['num_restarts']}" if record["num_restarts"] > 1 else ""
-    return record["attack"] + steps + restarts + (" targeted" if record["targeted"] else "")
+    words = (
+        record["attack"] + (f"-{record['num_steps']}" if record["num_steps"] > 1 else ""),
+        f"x{record['num_restarts']}" if record["num_restarts"] > 1 else "",
+        *record["details"],
+        "targeted" if record["targeted"] else "",
+    )
+    return " ".join(word for word in words if word)
 
 
 def published_text(results: Mapping[str, Any], record: Mapping[str, Any]) -> str:
-    """The published numbers that compare with a record, with their sources: `36.0 (MMC paper, Table 1)`."""
+    """The published numbers that compare with a record, with their sources: `36.0 % (MMC paper, Table 1)`."""
     rows = find_published(
         record,
         dataset=results["dataset"].get("name", ""),
@@ -40,45 +49,63 @@ def published_text(results: Mapping[str, Any], record: Mapping[str, Any]) -> str
     return "; ".join(f"{row.text} ({row.source})" for row in rows)
 
 
+def _row(**cells: str) -> tuple[str, ...]:
+    """Cells by their column's name, `_` for what is no letter; the others are empty."""
+    by_name = {name.replace("95 % ", "").replace(" %", "").replace(" ", "_"): name for name in HEADER}
+    filled = {by_name[key]: text for key, text in cells.items()}
+    return tuple(filled.get(name, "") for name in HEADER)
+
+
+def _accuracy(record: Mapping[str, Any]) -> dict[str, str]:
+    return {"robust": percent(record["robust_accuracy"]), "interval": interval(record["interval"])}
+
+
+def _distances(record: Mapping[str, Any]) -> dict[str, str]:
+    """The median of any attack; of attacks for the least distance also how many, and the mean as in Table 2."""
+    cells = {}
+    if record["distance"] is not None:
+        cells["median_distance"] = f"{record['distance']['median']:.4f}"
+    if record["radius"] == "least":
+        cells["found"] = percent(record["found"] / max(record["attacked"], 1))
+        if record["distance"] is not None:
+            cells["mean_over_all"] = f"{record['distance']['mean_over_all']:.4f}"
+    return cells
+
+
+def _rows_of(results: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """A record's row, and below an ensemble's what was left after each stage."""
+    objective = record["objective"] or ""
+    cells = {
+        "attack": _attack(record),
+        "objective": objective + ("" if record["adaptive"] else " (non-adaptive)"),
+        "norm": record["norm"] if record["radius"] != "none" else "",
+        "epsilon": "" if record["epsilon"] is None else radius(record["epsilon"]),
+        "seconds": f"{record['seconds']:.1f}",
+        "published": published_text(results, record),
+    }
+    # At any distance every network can be fooled: 0 % there would look like a finding.
+    cells |= (_accuracy(record) if is_bounded(record) else {}) | _distances(record)
+    if record["targeted_success"] is not None:
+        cells["target_reached"] = percent(record["targeted_success"]["share"])
+    if record.get("both_correct"):
+        cells["both_correct"] = percent(record["both_correct"]["share"])
+    yield _row(**cells)
+    for stage in record.get("waterfall", ()):
+        label = f"{INDENT}after {stage['label']}"
+        yield _row(attack=label, seconds=f"{stage['seconds']:.1f}", **_accuracy(stage))
+
+
 def make_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The table's rows as text: one per attack, then the worst case of each ball.
+    """The table's rows as text: one per attack, those of ensembles with their stages, then the worst case of
+    each ball.
 
     A column that no row fills is still there: `drop_empty_columns` leaves it out.
     """
-    rows = []
-    for record in results["attacks"]:
-        reached, distance = record["targeted_success"], record["distance"]
-        rows.append(
-            (
-                _attack(record),
-                record["objective"] + ("" if record["adaptive"] else " (non-adaptive)"),
-                record["norm"],
-                radius(record["epsilon"]),
-                percent(record["robust_accuracy"]),
-                interval(record["interval"]),
-                "" if reached is None else percent(reached["share"]),
-                "" if distance is None else f"{distance['median']:.4f}",
-                f"{record['seconds']:.1f}",
-                published_text(results, record),
-            )
-        )
+    rows = [row for record in results["attacks"] for row in _rows_of(results, record)]
     for worst in results["worst_case"]["by_epsilon"]:
         if len(worst["attacks"]) > 1:
-            epsilon, robust = radius(worst["epsilon"]), percent(worst["robust_accuracy"])
-            rows.append(
-                (
-                    "all of them",
-                    "",
-                    worst["norm"],
-                    epsilon,
-                    robust,
-                    interval(worst["interval"]),
-                    "",
-                    "",
-                    "",
-                    "",
-                )
-            )
+            ball = {"norm": worst["norm"], "epsilon": radius(worst["epsilon"])}
+            rows.append(_row(attack="all of them", **ball, **_accuracy(worst)))
     return rows
 
 
@@ -101,6 +128,7 @@ def format_terminal(results: Mapping[str, Any]) -> str:
     """The whole outcome as a terminal shows it: clean accuracy, the table, the worst case, the warnings."""
     header, rows = drop_empty_columns(HEADER, make_rows(results))
     widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+    worst = results["worst_case"]["overall"]
     lines = [
         f"clean accuracy {percent(results['clean_accuracy'])} % ({interval(results['clean_interval'])}) "
         f"on {results['examples']} test images",
@@ -108,8 +136,7 @@ def format_terminal(results: Mapping[str, Any]) -> str:
         "  ".join(_align(header, header, widths)).rstrip(),
         "  ".join("-" * width for width in widths),
         *("  ".join(_align(row, header, widths)).rstrip() for row in rows),
-        "",
-        format_worst_case(results["worst_case"]["overall"]),
+        *(["", format_worst_case(worst)] if worst else []),
     ]
     warnings = [
         f"warning {warning['code']}: {warning['message']} See {warning['section']}."
@@ -129,6 +156,10 @@ def format_worst_case(worst: Mapping[str, Any]) -> str:
 def format_markdown(results: Mapping[str, Any]) -> str:
     """The table in Markdown, clean accuracy above it."""
     header, rows = drop_empty_columns(HEADER, make_rows(results))
+    # Markdown drops spaces at the start of a cell.
+    rows = [
+        [cell.replace(INDENT, "&emsp;") if cell.startswith(INDENT) else cell for cell in row] for row in rows
+    ]
     rule = ["---:" if HEADER.index(name) >= _NUMERIC_FROM else "---" for name in header]
     lines = ["| " + " | ".join(cells) + " |" for cells in (header, rule, *rows)]
     clean = (

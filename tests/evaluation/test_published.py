@@ -1,6 +1,6 @@
 import pytest
 
-from mmc_tf.evaluation.published import PAPER, README, ROWS, find_published, training_of
+from mmc_tf.evaluation.published import PAPER, README, ROWS, TABLE_2, TABLE_3, TABLE_4, find_published
 
 
 def find(loss="MMC", training="standard", dataset="cifar10", **record):
@@ -23,14 +23,14 @@ def test_table_1_is_whole():
 @pytest.mark.parametrize(
     ("loss", "training", "epsilon", "num_steps", "targeted", "text"),
     [
-        ("MMC", "standard", 8 / 255, 10, True, "48.7"),
-        ("MMC", "standard", 8 / 255, 10, False, "36.0"),
-        ("MMC", "standard", 16 / 255, 50, True, "13.4"),
-        ("MMC", "standard", 16 / 255, 50, False, "17.5"),
-        ("MMC-C", "standard", 8 / 255, 50, False, "24.8"),
-        ("LGM", "standard", 16 / 255, 10, False, "11.0"),
-        ("MMC", "at_un", 16 / 255, 50, False, "27.7"),
-        ("MMC", "at_tar", 8 / 255, 10, False, "54.8"),
+        ("MMC", "standard", 8 / 255, 10, True, "48.7 %"),
+        ("MMC", "standard", 8 / 255, 10, False, "36.0 %"),
+        ("MMC", "standard", 16 / 255, 50, True, "13.4 %"),
+        ("MMC", "standard", 16 / 255, 50, False, "17.5 %"),
+        ("MMC-C", "standard", 8 / 255, 50, False, "24.8 %"),
+        ("LGM", "standard", 16 / 255, 10, False, "11.0 %"),
+        ("MMC", "at_un", 16 / 255, 50, False, "27.7 %"),
+        ("MMC", "at_tar", 8 / 255, 10, False, "54.8 %"),
     ],
 )
 def test_table_1(loss, training, epsilon, num_steps, targeted, text):
@@ -40,19 +40,19 @@ def test_table_1(loss, training, epsilon, num_steps, targeted, text):
 
 def test_at_most_one_percent():
     (paper,) = find("SCE", targeted=True)
-    assert (paper.text, paper.robust_accuracy, paper.clean_accuracy) == ("≤1", None, pytest.approx(0.929))
+    assert (paper.text, paper.robust_accuracy, paper.clean_accuracy) == ("≤1 %", None, pytest.approx(0.929))
 
 
 def test_the_readme_rows_are_the_non_adaptive_ones():
-    assert [row.text for row in find(adaptive=False)] == ["84.7"]
-    assert [row.text for row in find(adaptive=False, num_steps=40)] == ["84.3"]
+    assert [row.text for row in find(adaptive=False)] == ["84.7 %"]
+    assert [row.text for row in find(adaptive=False, num_steps=40)] == ["84.3 %"]
     (fgsm,) = find(adaptive=False, attack="fgsm", num_steps=1, epsilon=16 / 255)
-    assert (fgsm.text, fgsm.source) == ("86.7", README)
-    assert [row.text for row in find(adaptive=False, norm="l2", epsilon=0.5, num_steps=50)] == ["88.0"]
+    assert (fgsm.text, fgsm.source) == ("86.7 %", README)
+    assert [row.text for row in find(adaptive=False, norm="l2", epsilon=0.5, num_steps=50)] == ["88.0 %"]
 
 
 def test_without_centers_both_sources_compare():
-    assert [(row.text, row.source) for row in find("SCE")] == [("3.7", PAPER), ("0.0", README)]
+    assert [(row.text, row.source) for row in find("SCE")] == [("3.7 %", PAPER), ("0.0 %", README)]
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,85 @@ def test_nothing_published_compares(other):
     assert find(**other) == []
 
 
-def test_training_of_a_run():
-    assert [training_of(*pair) for pair in ((None, None), ("pgd", True), ("pgd", False), ("mma", False))] == [
-        "standard",
-        "at_tar",
-        "at_un",
-        None,
-    ]
+LINF_8, LINF_16 = {"norm": "linf", "epsilon": 8 / 255}, {"norm": "linf", "epsilon": 16 / 255}
+L2, L1 = {"norm": "l2", "epsilon": 0.5}, {"norm": "l1", "epsilon": 12.0}
+NAIVE, CW = {"adaptive": False}, {"attack": "cw", "num_steps": 1000}
+AA = {"attack": "autoattack", "num_steps": 1, "parameters": {"version": "standard"}}
+SEARCH = {"parameters": {"binary_search_steps": 9}}
+
+
+def readme_of(loss, asked):
+    return [row.text for row in find(loss, **asked) if row.source == README]
+
+
+@pytest.mark.parametrize(
+    ("asked", "mmc", "sce"),
+    [
+        (NAIVE | LINF_8 | {"attack": "fgsm", "num_steps": 1}, 86.33, 21.80),
+        (NAIVE | LINF_8 | {"num_steps": 10}, 84.71, 0.0),
+        (NAIVE | LINF_8 | {"num_steps": 40}, 84.31, None),
+        (LINF_8 | {"attack": "deepfool", "num_steps": 50}, 34.35, 0.02),
+        (LINF_8 | AA, 0.0, 0.0),
+        (NAIVE | LINF_16 | {"attack": "fgsm", "num_steps": 1}, 86.65, None),
+        (NAIVE | LINF_16 | {"num_steps": 10}, 78.22, None),
+        (NAIVE | LINF_16 | {"num_steps": 40}, 77.63, None),
+        (LINF_16 | {"attack": "deepfool", "num_steps": 50}, 12.50, None),
+        (LINF_16 | AA, 0.0, None),
+        (NAIVE | L2 | {"num_steps": 50}, 88.02, 0.01),
+        (L2 | {"attack": "deepfool", "num_steps": 50}, 53.38, 0.66),
+        (L2 | CW | SEARCH, 2.41, 0.0),
+        (L2 | AA, 0.09, None),
+        (NAIVE | L1 | {"num_steps": 50}, 88.30, 0.62),
+        (NAIVE | L1 | {"attack": "slide", "num_steps": 50}, 86.80, 0.69),
+    ],
+)
+def test_the_whole_readme(asked, mmc, sce):
+    assert readme_of("MMC-C", asked) == [f"{mmc:.1f} %"]
+    assert readme_of("SCE", asked) == ([] if sce is None else [f"{sce:.1f} %"])
+
+
+def test_autoattack_of_another_version_is_another_attack():
+    assert find(**(LINF_8 | AA | {"parameters": {"version": "plus"}})) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "training", "tar", "un", "spsa", "noise", "rotation"),
+    [
+        ("SCE", "standard", 0.12, 0.07, ("12.3", "1.2", "5.1", "≤1"), "52.0", "83.5"),
+        ("MMC", "standard", 0.34, 0.17, ("69.5", "56.9", "57.2", "41.5"), "69.3", "87.2"),
+        ("LGM", "standard", 0.23, 0.12, ("61.9", "45.9", "46.1", "28.2"), "59.2", "82.4"),
+        ("MMC", "at_un", 1.55, 0.73, ("80.4", "69.6", "74.6", "62.4"), "80.3", "75.8"),
+        ("MMC", "at_tar", 1.91, 0.85, ("79.1", "69.2", "74.5", "62.7"), "83.5", "75.2"),
+    ],
+)
+def test_table_2(loss, training, tar, un, spsa, noise, rotation):
+    def only(**asked):
+        (row,) = find(loss, training, **asked)
+        assert row.source == TABLE_2
+        return row.text
+
+    anywhere = {"norm": "l2", "epsilon": None}
+    for targeted, distance in ((True, tar), (False, un)):
+        assert only(targeted=targeted, **anywhere, **CW, **SEARCH) == f"mean l2 {distance}"
+    asked = [(ball, targeted) for ball in (LINF_8, LINF_16) for targeted in (True, False)]
+    for (ball, targeted), text in zip(asked, spsa, strict=True):
+        found = only(attack="spsa", targeted=targeted, parameters={"samples": 128}, **ball)
+        assert found == f"{text} %"
+    still = anywhere | {"num_steps": 1}
+    assert only(attack="gaussian", parameters={"sigma": 0.05}, **still) == f"{noise} %"
+    turn = {"max_degrees": 30.0, "worst_of": 1}
+    assert only(attack="rotation", parameters=turn, **still) == f"{rotation} %"
+    assert find(loss, training, attack="rotation", parameters=turn | {"worst_of": 10}, **still) == []
+
+
+def test_distances_compare_at_any_radius():
+    texts = [(row.text, row.source) for row in find(**(L2 | CW | SEARCH))]
+    assert texts == [("mean l2 0.17", TABLE_2), ("2.4 %", README)]
+
+
+def test_more_queries_and_cifar_100():
+    (row,) = find(attack="spsa", parameters={"samples": 8192})
+    assert (row.text, row.source) == ("37.0 %", TABLE_3)
+    assert [(row.text, row.source) for row in find(dataset="cifar100")] == [("23.4 %", TABLE_4)]
+    (row,) = find(dataset="cifar100", attack="spsa", parameters={"samples": 128}, targeted=True)
+    assert (row.text, row.clean_accuracy) == ("33.4 %", pytest.approx(0.719))
