@@ -1,0 +1,26 @@
+"""Runs the acceptance matrix: `python -m mmc_tf.acceptance`."""
+
+import os
+import sys
+
+from mmc_tf.acceptance.options import parse
+from mmc_tf.checks import UserError
+
+
+def main() -> int:
+    """0 if every criterion holds, 1 if one does not, 2 for a mistake in the command."""
+    # TensorFlow and Keras read these at their import.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        options = parse()
+        from mmc_tf.acceptance.runner import run_matrix
+
+        return 1 if run_matrix(options) else 0
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+"""Column A of the acceptance matrix: exact answers, on linear classifiers and in closed form.
+
+`same`, `holds`, `blind` at the end of a criterion is what must be true of the same bed with its logits times
+3,000, where cross-entropy has no gradient on most examples and every other objective is what it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmc_tf.acceptance import formulas
+from mmc_tf.acceptance.criterion import Criterion
+from mmc_tf.acceptance.lab import run
+from mmc_tf.acceptance.quantities import (
+    Different,
+    DistanceBeyondExact,
+    DistanceOverExact,
+    Exact,
+    Formula,
+    Quantity,
+    RobustAccuracy,
+    ShareNotFarther,
+    ZeroGradients,
+)
+
+RADII = {"linf": 0.006, "l2": 0.07, "l1": 0.3}
+TWO_CLASS_RADII = {"linf": 0.01, "l2": 0.1, "l1": 0.3}
+EXACT = 0.8  # points: one example of 128
+NEAREST = 64  # images where a least distance is sought
+LARGEST = {"linf": 1.05 * 32 / 255, "l2": 1.05}  # AN-PGD's M
+
+
+def two_classes(attack: str, norm: str, **settings: Any) -> tuple[Criterion, ...]:
+    """Exact on two classes, where there is one wrong class and one direction to it."""
+    where = "linear, 2 classes" if norm == "linf" else "linear, roomy, 2 classes"
+    epsilon = TWO_CLASS_RADII[norm]
+    exact = Exact(where, norm, epsilon)
+    plain = run(attack, where, norm, epsilon=epsilon, **settings)
+    margin = run(attack, where, norm, epsilon=epsilon, objective="margin", **settings)
+    base = {"attack": attack, "norm": norm, "where": where, "against": exact, "low": 0, "high": 0}
+    return (
+        Criterion(
+            **base,
+            words="CE: = exact",
+            found=RobustAccuracy(plain),
+            steep="blind",
+            zero_gradients=ZeroGradients(plain),
+        ),
+        Criterion(**base, words="margin: = exact", found=RobustAccuracy(margin), steep="same"),
+    )
+
+
+def fixed(
+    attack: str,
+    norm: str,
+    words: str,
+    high: float | None,
+    *,
+    low: float = 0.0,
+    steep: str | None = "same",
+    size: int | None = None,
+    **settings: Any,
+) -> Criterion:
+    """Robust accuracy on ten classes, never below the exact one."""
+    made = run(attack, "linear", norm, epsilon=RADII[norm], size=size, **settings)
+    return Criterion(
+        attack=attack,
+        norm=norm,
+        where="linear",
+        words=words,
+        found=RobustAccuracy(made),
+        against=Exact("linear", norm, RADII[norm]),
+        low=low,
+        high=high,
+        steep=steep,
+        zero_gradients=ZeroGradients(made),
+    )
+
+
+def nearest(
+    attack: str,
+    norm: str,
+    words: str,
+    high: float,
+    *,
+    low: float = 1.0,
+    statistic: str = "mean",
+    steep: str | None = "holds",
+    **settings: Any,
+) -> Criterion:
+    """Distance over the exact one, where every example must be broken."""
+    made = run(attack, "linear, roomy", norm, size=NEAREST, **settings)
+    return Criterion(
+        attack=attack,
+        norm=norm,
+        where="linear, roomy",
+        words=words,
+        found=DistanceOverExact(made, statistic),
+        against=1.0,
+        low=low - 1.0,
+        high=high - 1.0,
+        steep=steep,
+    )
+
+
+def closed_form(
+    attack: str, norm: str, words: str, found: Quantity, against: float, bound: float, **more: Any
+) -> Criterion:
+    """A number within ± bound of another one."""
+    return Criterion(
+        attack=attack,
+        norm=norm,
+        where=more.pop("where", "closed form"),
+        words=words,
+        found=found,
+        against=against,
+        low=-bound,
+        high=bound,
+        **more,
+    )
+
+
+def an_pgd(norm: str, words: str, **settings: Any) -> Criterion:
+    """Two classes: the distance is the exact one up to the bisection's resolution."""
+    where = "linear, roomy, 2 classes"
+    made = run("an_pgd", where, norm, size=NEAREST, max_radius=LARGEST[norm], **settings)
+    return Criterion(
+        attack="an_pgd",
+        norm=norm,
+        where=where,
+        words=words,
+        found=DistanceBeyondExact(made),
+        high=LARGEST[norm] / 1024,
+        steep="holds",
+    )
+
+
+DEEPFOOL = "each distance 1.019 to 1.03 x exact"
+FAB = "mean distance 1.0052 ± .0005 x exact"
+NEVER_BELOW = "never below exact"
+CW_RUN = run("cw", "linear, roomy", "l2", size=NEAREST)
+EAD_RUN = run("ead", "linear, roomy", "l1", size=NEAREST, decision_rule="l1")
+TRANSFER = {"epsilon": RADII["linf"], "objective": "margin"}
+
+COLUMN_A: tuple[Criterion, ...] = (
+    # FGSM, BIM, MIM, PGD without random start: two classes exact.
+    *two_classes("fgsm", "linf"),
+    *two_classes("fgsm", "l2"),
+    *two_classes("fgsm", "l1"),
+    *two_classes("bim", "linf"),
+    *two_classes("bim", "l2"),
+    *two_classes("mim", "linf"),
+    *two_classes("mim", "l2"),
+    *two_classes("pgd", "linf", random_start=False),
+    *two_classes("pgd", "l2", random_start=False),
+    # PGD with random start: linf exact, l2 <= exact + 2; l1 by dense steps is known to be weak.
+    fixed("pgd", "linf", "CE: exact ± .8", EXACT, steep="blind"),
+    fixed("pgd", "linf", "margin: exact ± .8", EXACT, objective="margin"),
+    fixed("pgd", "l2", "CE: <= exact + 2", 2, steep="blind", num_steps=50),
+    fixed("pgd", "l2", "margin: <= exact + 2", 2, num_steps=50, objective="margin"),
+    fixed("pgd", "l1", "dense steps, margin: >= exact", None, num_steps=50, objective="margin"),
+    # SLIDE: <= exact + 4.
+    fixed("slide", "l1", "CE: <= exact + 4", 4, steep="blind", num_steps=50),
+    fixed("slide", "l1", "margin: <= exact + 4", 4, num_steps=50, objective="margin"),
+    # C&W: mean <= 1.02, max <= 1.06.
+    nearest("cw", "l2", "mean distance <= 1.02 x exact", 1.02),
+    nearest("cw", "l2", "largest <= 1.06 x exact", 1.06, statistic="max"),
+    # EAD: mean <= 1.10 (L1); not farther than C&W.
+    nearest("ead", "l1", "L1 rule: mean distance <= 1.10 x exact", 1.10, decision_rule="l1"),
+    Criterion(
+        attack="ead",
+        norm="l1",
+        where="linear, roomy",
+        words="l1 distance <= C&W's on >= 90 %",
+        found=ShareNotFarther(EAD_RUN, CW_RUN),
+        against=90.0,
+        low=0,
+    ),
+    # DeepFool: 1.019-1.03.
+    nearest("deepfool", "l2", f"{DEEPFOOL} (least)", 1.03, low=1.019, statistic="min"),
+    nearest("deepfool", "l2", f"{DEEPFOOL} (largest)", 1.03, low=1.019, statistic="max"),
+    nearest("deepfool", "linf", f"{DEEPFOOL} (least)", 1.03, low=1.019, statistic="min"),
+    nearest("deepfool", "linf", f"{DEEPFOOL} (largest)", 1.03, low=1.019, statistic="max"),
+    # SPSA: the cosine law.
+    closed_form(
+        "spsa",
+        "linf",
+        "cosine(estimate, gradient) = 1/sqrt(1 + (D-1)/(n/2)) ± .02, n = 4096",
+        Formula(formulas.spsa_cosine),
+        formulas.expected_spsa_cosine(192),
+        0.02,
+        where="linear",
+        steep="holds",
+    ),
+    fixed("spsa", "linf", NEVER_BELOW, None, size=NEAREST, learning_rate=0.001),
+    # APGD: T exact ± .8; CE linf exact, l2 <= exact + 2, l1 <= exact + 3.
+    fixed("apgd_ce", "linf", "exact ± .8", EXACT, steep="blind"),
+    fixed("apgd_ce", "l2", "<= exact + 2", 2, steep="blind"),
+    fixed("apgd_ce", "l1", "<= exact + 3", 3, steep="blind"),
+    fixed("apgd_dlr", "linf", "exact ± .8", EXACT),
+    fixed("apgd_dlr", "l2", "<= exact + 2", 2),
+    fixed("apgd_dlr", "l1", "<= exact + 3", 3),
+    fixed("apgd_t", "linf", "exact ± .8", EXACT),
+    fixed("apgd_t", "l2", "exact ± .8", EXACT),
+    fixed("apgd_t", "l1", "exact ± .8", EXACT),
+    # FAB-T: 1.0052 ± .0005; within the radius of the others it is exact.
+    nearest("fab_t", "linf", FAB, 1.0057, low=1.0047),
+    nearest("fab_t", "l2", FAB, 1.0057, low=1.0047),
+    fixed("fab_t", "linf", "exact ± .8", EXACT),
+    fixed("fab_t", "l2", "exact ± .8", EXACT),
+    fixed("fab_t", "l1", "exact ± .8", EXACT),
+    nearest("fab", "linf", FAB, 1.0057, low=1.0047),
+    nearest("fab", "l2", FAB, 1.0057, low=1.0047),
+    fixed("fab", "l1", "exact ± .8", EXACT),
+    # Square: exact at 5,000 queries.
+    fixed("square", "linf", "5,000 queries: exact ± .8", EXACT),
+    fixed("square", "l2", f"2,000 queries: {NEVER_BELOW}", None, num_queries=2000),
+    fixed("square", "l1", f"2,000 queries: {NEVER_BELOW}", None, num_queries=2000),
+    # AutoAttack and the worst case hold APGD-T.
+    fixed("autoattack", "linf", "exact ± .8", EXACT),
+    fixed("autoattack", "l2", "exact ± .8", EXACT),
+    fixed("autoattack", "l1", "exact ± .8", EXACT),
+    fixed("worst", "linf", "APGD-T, FAB-T: exact ± .8", EXACT, members=("apgd_t", "fab_t")),
+    fixed("worst", "l2", "APGD-T, FAB-T: exact ± .8", EXACT, members=("apgd_t", "fab_t")),
+    fixed("worst", "l1", "APGD-T, FAB-T: exact ± .8", EXACT, members=("apgd_t", "fab_t")),
+    # Multi-targeted: exact.
+    fixed("mt_pgd", "linf", "exact ± .8", EXACT),
+    fixed("mt_pgd", "l2", "exact ± .8", EXACT),
+    # DDN: mean <= 1.03 (1000), max <= 1.15.
+    nearest("ddn", "l2", "1,000 steps: mean distance <= 1.03 x exact", 1.03, num_steps=1000, steep=None),
+    nearest(
+        "ddn", "l2", "1,000 steps: largest <= 1.15 x exact", 1.15, statistic="max", num_steps=1000, steep=None
+    ),
+    nearest(
+        "ddn",
+        "l2",
+        "1,000 steps, margin: mean distance <= 1.03 x exact",
+        1.03,
+        num_steps=1000,
+        objective="margin",
+    ),
+    # AN-PGD: ± M/1024; l2 keeps the random start's tangential part.
+    an_pgd("linf", "two classes: each distance exact ± M/1024"),
+    an_pgd("l2", "two classes: each distance exact ± M/1024"),
+    # Transfer from a network to itself is the white-box attack judged at its last iterate.
+    *(
+        Criterion(
+            attack="transfer",
+            norm=norm,
+            where="linear",
+            words="from itself: the verdicts of PGD's last iterate (examples that differ, %)",
+            found=Different(
+                run("transfer", "linear", norm, source="linear", epsilon=RADII[norm], objective="margin"),
+                run("pgd", "linear", norm, iterate="last", epsilon=RADII[norm], objective="margin"),
+            ),
+            low=0,
+            high=0,
+            steep="holds",
+        )
+        for norm in ("linf", "l2")
+    ),
+    # Corruptions, in closed form.
+    closed_form(
+        "gaussian",
+        "l2",
+        "deviation .05 ± .0005 on 1e6 values",
+        Formula(formulas.noise_deviation),
+        0.05,
+        0.0005,
+    ),
+    closed_form(
+        "rotation", "l2", "0 degrees: identity to 1e-6", Formula(formulas.rotation_by_nothing), 0.0, 1e-6
+    ),
+    closed_form(
+        "rotation",
+        "l2",
+        "90 degrees: transposed and flipped to 1e-5",
+        Formula(formulas.rotation_by_a_quarter),
+        0.0,
+        1e-5,
+    ),
+)
