@@ -22,6 +22,8 @@ class Traits:
         adds_steps: settings that only make the attack stronger, weakest first.
         members: of an ensemble, the attacks it is made of here.
         breaks_box: breaks all examples of a linear model when the ball holds the whole box.
+        chance_radius: multiple of a small radius from which on the attack finds something, and so shows its seed.
+        rounding: how far its images may move where a constant of 500 rounds the logits.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
@@ -30,6 +32,8 @@ class Traits:
     adds_steps: tuple[dict[str, Any], ...] = ()
     members: tuple[str, ...] = ()
     breaks_box: bool = True
+    chance_radius: float = 1.0
+    rounding: float = 1e-6
 
 
 def twin(images):
@@ -78,6 +82,7 @@ TRAITS: dict[str, Traits] = {
     "square": Traits(
         settings={"num_queries": 60},
         random=True,
+        chance_radius=2.0,
         adds_steps=(
             *({"num_queries": queries} for queries in (1, 20, 400)),
             {"num_queries": 400, "num_restarts": 3},
@@ -90,6 +95,7 @@ TRAITS: dict[str, Traits] = {
         random=True,
         scale_free=False,
         adds_steps=(*STEPS, {"num_steps": 20, "num_restarts": 3}),
+        rounding=5e-5,  # the gradient of cross-entropy follows the softmax continuously
     ),
     "apgd_dlr": Traits(
         settings={"num_steps": 8},
