@@ -49,7 +49,7 @@ MISTAKES = {
         f"{AT} --loss=SCE --objective=mmc",
         "Expected one that works without MM centers, such as margin, for loss SCE. Received: objective=mmc",
     ),
-    "attack": (f"{EVAL} --attack=fgsm,nuke", "Expected one of bim, fgsm, mim, pgd, ", "attack=fgsm,nuke"),
+    "attack": (f"{EVAL} --attack=fgsm,nuke", "Expected one of an_pgd, apgd_ce, ", "attack=fgsm,nuke"),
     "objective of an evaluation": (f"{EVAL} --objective=joy", "Expected one of ce, ", "objective=joy"),
     "iterate": (f"{EVAL} --iterate=first", "Expected one of any, last. Received: iterate=first"),
     "radius without a default": (
