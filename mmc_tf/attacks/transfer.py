@@ -117,7 +117,7 @@ class Transfer(IterativeAttack):
             images,
             indices=indices,
             seed=seed,
-            tunables=tunables,
+            tunables=as_tensors(inner.tunables()) | tunables,
             clean=None,
             active=tf.ones_like(labels, tf.bool),
         )

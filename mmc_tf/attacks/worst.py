@@ -36,6 +36,8 @@ class Worst(Ensemble):
     def __post_init__(self):
         super().__post_init__()
         for member in self.members:
+            if member.targeted:
+                raise argument_error("members", "untargeted attacks", f"{member.name} with targets")
             if (member.norm, member.epsilon) != (self.norm, self.epsilon):
                 raise argument_error(
                     "members",

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from mmc_tf import data, files
 from mmc_tf.checks import argument_error
 from mmc_tf.evaluation import store
+from mmc_tf.evaluation.presets import Subject, find_entries
 from mmc_tf.training import runs, saved
 from mmc_tf.training.plan import check_objective
 
@@ -22,6 +23,9 @@ class TargetOptions(Protocol):
     """What says what is attacked and where the results go, as the flags of `eval_attacks.py` name it."""
 
     attack: list[str]
+    preset: str | None
+    norm: str | None
+    epsilon: list[float] | None
     transfer_from: list[str] | None
     objective: str | None
     checkpoint: str | None
@@ -72,6 +76,8 @@ def prepare(options: TargetOptions) -> Target | None:
     sources = _find_sources(options)
     check_objective(options.objective, config.get("flags", {}).get("loss"))
     name = _dataset_name(options, path, config)
+    if options.preset is not None:
+        find_entries(options, Subject(name, has_centers=False))
     if options.output_dir is not None:
         store.check_folder(options.output_dir, resume=options.resume, overwrite=options.overwrite)
     files.check_writable("output_dir", options.output_dir or RESULTS_DIR, probe=not options.dry_run)
