@@ -35,7 +35,7 @@ class DDN(MinimumNormAttack):
         num_steps: K >= 1 (Foolbox, AdverTorch: 100; MMA: 1000 for margins).
         initial_norm: the first radius > 0, in units of the pixels (Foolbox, AdverTorch: 1). Far above the
             margin it costs accuracy at 100 steps.
-        gamma: γ in (0, 1), by what share the radius changes (Foolbox, AdverTorch: 0.05).
+        gamma: γ in (0, 0.999], by what share the radius changes (Foolbox, AdverTorch: 0.05).
         levels: grey levels >= 2 to which every iterate is rounded (Rony et al., AdverTorch: 256); None: no
             rounding (Foolbox).
 
@@ -62,8 +62,7 @@ class DDN(MinimumNormAttack):
         super().__post_init__()
         check_number("num_steps", self.num_steps, minimum=1, integer=True)
         check_number("initial_norm", self.initial_norm, above=0)
-        check_number("gamma", self.gamma, above=0)
-        check_number("gamma", self.gamma, maximum=0.999)
+        check_number("gamma", self.gamma, above=0, maximum=0.999)
         if self.levels is not None:
             check_number("levels", self.levels, minimum=2, integer=True)
 

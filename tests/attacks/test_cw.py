@@ -252,9 +252,9 @@ def test_objectives_by_head():
 
 @pytest.mark.parametrize("name", ["cw", "ead"])
 def test_leaving_early_is_each_example_s_own_affair(name):
-    bed = inner_bed()
-    attack = attacks.make(name, num_steps=400, binary_search_steps=4, initial_const=0.1)
-    early = attacks.make(name, num_steps=400, binary_search_steps=4, initial_const=0.1, abort_early=True)
+    bed = inner_bed(size=24)
+    attack = attacks.make(name, num_steps=200, binary_search_steps=4, initial_const=0.1)
+    early = attacks.make(name, num_steps=200, binary_search_steps=4, initial_const=0.1, abort_early=True)
     full, result = (one(bed, bed.images, bed.labels) for one in (attack, early))
     assert result.found.all()
     assert (result.queries <= full.queries).all()
