@@ -292,6 +292,20 @@ def test_black_and_white_pixels_move_and_are_measured_from_where_they_are():
     assert np.abs(result.adversarial - images).max() > 0.01
 
 
+@pytest.mark.parametrize("name", ["cw", "ead"])
+def test_training_gets_the_same_images_and_nobody_to_attack_is_no_work(name):
+    model, images = small_model("mmc"), small_images(8)
+    labels = predictions(model, images)
+    attack = attacks.make(name, num_steps=10, binary_search_steps=2, initial_const=1.0, learning_rate=0.05)
+    result = attack(model, images, labels)
+    assert result.found.any()
+    inside = attack.perturb(model, images, labels, indices=np.arange(8))
+    np.testing.assert_allclose(inside, result.adversarial, atol=1e-6)
+    wrong = attack(model, images, (labels + 1) % 4)
+    np.testing.assert_array_equal(wrong.adversarial, images)
+    assert (wrong.queries == 1).all()
+
+
 def test_more_steps_find_nearer_images():
     bed = inner_bed()
     means = [
