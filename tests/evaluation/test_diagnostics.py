@@ -1,29 +1,7 @@
 import pytest
+from records_by_hand import autoattack, record
 
 from mmc_tf.evaluation import diagnostics
-from mmc_tf.evaluation.statistics import wilson_interval
-
-
-def record(
-    attack="pgd", robust=500, *, examples=1000, num_steps=10, objective="mmc", epsilon=8 / 255, **more
-):
-    content = {
-        "label": f"{attack}-{num_steps} {objective} {epsilon:.3f}",
-        "attack": attack,
-        "norm": "linf",
-        "epsilon": epsilon,
-        "num_steps": num_steps,
-        "num_restarts": 1,
-        "targeted": False,
-        "objective": objective,
-        "adaptive": True,
-        "examples": examples,
-        "robust": robust,
-        "robust_accuracy": robust / examples,
-        "interval": list(wilson_interval(robust, examples)),
-        "zero_gradient_rate": 0.0,
-    }
-    return content | more
 
 
 def codes(findings):
@@ -73,44 +51,6 @@ def test_non_adaptive_compares_like_with_like_only():
     assert len(diagnostics.find_non_adaptive([naive, *others])) == 1
 
 
-def test_stronger_attack_names_everything_it_overturns():
-    records = [
-        record("fgsm", 600, num_steps=1),
-        record(robust=500),
-        record(robust=40, num_steps=50),
-        record(robust=55, num_steps=50, objective="margin"),
-        record(robust=600, epsilon=4 / 255),
-    ]
-    (finding,) = diagnostics.find_stronger_attack(records)
-    assert finding.attacks == (records[2]["label"], records[0]["label"], records[1]["label"])
-
-
-@pytest.mark.parametrize(("robust", "fires"), [(500, False), (480, False), (479, True)])
-def test_stronger_attack_needs_two_points(robust, fires):
-    findings = diagnostics.find_stronger_attack([record(robust=500), record(robust=robust, num_steps=50)])
-    assert codes(findings) == ["STRONGER_ATTACK"] * fires
-
-
-def test_stronger_attack_does_not_compare_radii():
-    assert diagnostics.find_stronger_attack([record(robust=500), record(robust=1, epsilon=16 / 255)]) == []
-
-
-@pytest.mark.parametrize(("one", "many", "fires"), [(500, 505, False), (500, 506, True), (500, 300, False)])
-def test_one_step_beats_many_by_more_than_half_a_point(one, many, fires):
-    records = [record("fgsm", one, num_steps=1), record(robust=many)]
-    assert codes(diagnostics.find_one_step_beats_many(records)) == ["ONE_STEP_BEATS_MANY"] * fires
-
-
-def test_one_step_beats_many_is_not_decided_by_one_example():
-    records = [record("fgsm", 5, num_steps=1, examples=10), record(robust=6, examples=10)]
-    assert diagnostics.find_one_step_beats_many(records) == []
-
-
-def test_one_step_beats_many_compares_the_same_objective():
-    records = [record("fgsm", 100, num_steps=1, objective="margin"), record(robust=900)]
-    assert diagnostics.find_one_step_beats_many(records) == []
-
-
 @pytest.mark.parametrize(
     # The half-width at 50 % is 5 points at 381 examples (z² / 4 · (1 / 0.05² - 4) = 380.3).
     ("examples", "fires"),
@@ -146,22 +86,83 @@ def test_clean_accuracy_differs(measured, recorded, examples, fires):
     assert codes(findings) == ["CLEAN_ACCURACY_DIFFERS"] * fires
 
 
+def test_zero_gradients_of_ensembles_are_those_of_their_stages():
+    ensemble = autoattack(apgd_ce=800, apgd_t=3, fab_t=3, square=3)
+    ensemble["zero_gradient_rate"] = ensemble["waterfall"][0]["zero_gradient_rate"] = 0.42
+    (finding,) = diagnostics.find_zero_gradients([ensemble])
+    assert finding.attacks == ("apgd_ce of autoattack",)
+    assert "42.0 %" in finding.message
+    ensemble["waterfall"][1]["zero_gradient_rate"] = 0.02
+    assert [finding.attacks for finding in diagnostics.find_zero_gradients([ensemble])] == [
+        ("apgd_ce of autoattack",),
+        ("apgd_t of autoattack",),
+    ]
+
+
+def test_autoattack_is_not_called_non_adaptive_for_its_first_stage():
+    ensemble = autoattack(apgd_ce=800, apgd_t=3)
+    ensemble["waterfall"][0] |= {"adaptive": False, "objective": "ce"}
+    assert diagnostics.find_non_adaptive([ensemble]) == []
+
+
+@pytest.mark.parametrize(("ce", "targeted", "fires"), [(500, 400, False), (501, 400, True), (0, 400, False)])
+def test_cross_entropy_is_blind_beyond_ten_points(ce, targeted, fires):
+    apart = [record("apgd_t", targeted), record("apgd_ce", ce)]
+    assert codes(diagnostics.find_cross_entropy_blind(apart)) == ["CE_BLIND"] * fires
+    if ce >= targeted:
+        together = [autoattack(apgd_ce=ce, apgd_t=targeted, fab_t=0, square=0)]
+        assert codes(diagnostics.find_cross_entropy_blind(together)) == ["CE_BLIND"] * fires
+
+
+def test_cross_entropy_is_compared_within_a_ball_and_in_order():
+    others = [
+        record("apgd_ce", 900),
+        record("apgd_t", 1, epsilon=16 / 255),
+        record("apgd_ce", 900, epsilon=16 / 255, targeted=True),
+        autoattack(apgd_t=900, apgd_ce=100),
+    ]
+    assert diagnostics.find_cross_entropy_blind(others) == []
+    (finding,) = diagnostics.find_cross_entropy_blind([autoattack(apgd_ce=490, apgd_t=1)])
+    assert finding.attacks == ("apgd_ce of autoattack", "apgd_t of autoattack")
+
+
+def test_few_examples_looks_at_accuracies():
+    unbounded = record("cw", 50, examples=100, epsilon=None, radius="least")
+    assert diagnostics.find_few_examples([unbounded]) == []
+    assert codes(diagnostics.find_few_examples([unbounded | {"epsilon": 0.5}])) == ["FEW_EXAMPLES"]
+
+
+def test_neither_noise_nor_an_ensemble_hides_that_only_pgd_was_run():
+    noise = record("gaussian", epsilon=None, radius="none")
+    worst = record("worst", waterfall=[record(), record("mim")])
+    assert codes(diagnostics.find_gradient_attacks_only([worst, noise])) == ["PGD_ONLY"]
+    assert diagnostics.find_gradient_attacks_only([noise]) == []
+    assert diagnostics.find_gradient_attacks_only([autoattack(apgd_ce=3, apgd_t=2)]) == []
+
+
 def test_an_honest_evaluation_raises_nothing():
     records = [
-        record("fgsm", 480, num_steps=1),
-        record(robust=470),
-        record(robust=468, num_steps=50),
-        record("square", 466, num_steps=1000, objective="margin"),
+        record("fgsm", 468, num_steps=1),
+        record(robust=466),
+        record(robust=464, num_steps=50),
+        record("apgd_ce", 462, num_steps=100, objective="ce"),
+        record("apgd_t", 450, num_steps=100, objective="dlr"),
+        record("square", 490, num_steps=1, objective="margin"),
+        record("transfer", 700),
+        record("cw", 0, epsilon=None, num_steps=1000, objective="margin", radius="least"),
+        record("gaussian", 820, epsilon=None, num_steps=1, objective=None, radius="none"),
+        autoattack(apgd_ce=462, apgd_t=450, fab_t=450, square=449),
+        record("pgd", 200, epsilon=16 / 255),
+        record("pgd", 0, epsilon=32 / 255),
     ]
     assert diagnostics.find_all(records, clean_accuracy=0.83, recorded_accuracy=0.831, examples=1000) == []
 
 
 def test_every_code_has_a_section(request):
     documented = (request.config.rootpath / "docs" / "warnings.md").read_text()
-    source = (request.config.rootpath / "mmc_tf" / "evaluation" / "diagnostics.py").read_text()
-    emitted = {
-        line.strip(' ",') for line in source.splitlines() if line.strip(' ",').isupper() and '",' in line
-    }
-    assert len(emitted) == 7
+    folder = request.config.rootpath / "mmc_tf" / "evaluation" / "diagnostics"
+    lines = [line for path in folder.glob("*.py") for line in path.read_text().splitlines()]
+    emitted = {line.strip(' ",') for line in lines if line.strip(' ",').isupper() and '",' in line}
+    assert len(emitted) == 11
     for code in emitted:
         assert f"## {code}\n" in documented

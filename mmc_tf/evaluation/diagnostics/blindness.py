@@ -1,0 +1,106 @@
+"""Attacks that do not see where to go: no gradient, or an objective that is flat on the head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mmc_tf.evaluation.diagnostics.finding import (
+    Finding,
+    Record,
+    group_by_ball,
+    leaves,
+    leaves_more,
+    stages_of,
+)
+from mmc_tf.evaluation.wording import percent
+
+ZERO_GRADIENT_RATE = 0.01
+ARTEFACT = 0.02
+BLIND = 0.1
+
+
+def find_zero_gradients(records: Sequence[Record]) -> list[Finding]:
+    """ZERO_GRADIENT: the objective's input gradient is zero on at least 1 % of the attacked examples.
+
+    The stages of ensembles are asked instead of the whole.
+    """
+    labels_of: dict[str, list[str]] = {}
+    singles = [single for record in records for single in stages_of(record) or [record]]
+    for record in singles:
+        if record["zero_gradient_rate"] >= ZERO_GRADIENT_RATE:
+            labels_of.setdefault(percent(record["zero_gradient_rate"]), []).append(record["label"])
+    return [
+        Finding(
+            "ZERO_GRADIENT",
+            f"{', '.join(labels)}: the gradient is exactly zero on {rate} % of the attacked examples, "
+            "so the attack does not see where to go: its number is too high.",
+            tuple(labels),
+        )
+        for rate, labels in labels_of.items()
+    ]
+
+
+def find_non_adaptive(records: Sequence[Record]) -> list[Finding]:
+    """NON_ADAPTIVE: an attack ignored the head's own objective, or did worse for it by more than 2 points.
+
+    Ensembles are not accused of a stage that did.
+    """
+    naive = [record for record in records if not record["adaptive"]]
+    if not naive:
+        return []
+    labels = tuple(record["label"] for record in naive)
+    findings = [
+        Finding(
+            "NON_ADAPTIVE",
+            f"{', '.join(labels)}: attacked with softmax cross-entropy, which is next to blind on this "
+            "head: not a robustness claim.",
+            labels,
+        )
+    ]
+    same = ("attack", "norm", "epsilon", "targeted", "num_steps")
+    for record in naive:
+        for adaptive in records:
+            alike = adaptive["adaptive"] and all(record[key] == adaptive[key] for key in same)
+            if alike and leaves_more(record, adaptive, by=ARTEFACT):
+                gap = record["robust_accuracy"] - adaptive["robust_accuracy"]
+                findings.append(
+                    Finding(
+                        "NON_ADAPTIVE",
+                        f"{record['label']} leaves {leaves(record)}, the adaptive "
+                        f"{adaptive['label']} {leaves(adaptive)}: "
+                        f"{percent(gap)} points of the former are an artefact.",
+                        (record["label"], adaptive["label"]),
+                    )
+                )
+    return findings
+
+
+def find_cross_entropy_blind(records: Sequence[Record]) -> list[Finding]:
+    """CE_BLIND: APGD on cross-entropy leaves more than 10 points more than APGD-T on differences of logits.
+
+    Both in one ball, or in the order of an ensemble: what APGD-CE left and APGD-T broke.
+    """
+    return [
+        Finding(
+            "CE_BLIND",
+            f"{ce['label']} leaves {leaves(ce)}, {targeted['label']} {leaves(targeted)}: cross-entropy is blind "
+            "on this network, and so is every attack that climbs it.",
+            (ce["label"], targeted["label"]),
+        )
+        for ce, targeted in _pairs_of_apgd(records)
+        if leaves_more(ce, targeted, by=BLIND)
+    ]
+
+
+def _pairs_of_apgd(records: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
+    """(APGD-CE, APGD-T) of one ball, and those of ensembles that run them in this order."""
+    for group in group_by_ball(records).values():
+        for ce in group:
+            if ce["attack"] == "apgd_ce" and not ce["targeted"]:
+                yield from ((ce, other) for other in group if other["attack"] == "apgd_t")
+    for record in records:
+        stages = stages_of(record)
+        names = [stage["attack"] for stage in stages]
+        if "apgd_ce" in names and "apgd_t" in names[names.index("apgd_ce") :]:
+            first = names.index("apgd_ce")
+            yield stages[first], stages[names.index("apgd_t", first)]

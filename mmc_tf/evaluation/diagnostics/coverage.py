@@ -1,0 +1,73 @@
+"""Whether the evaluation was large and varied enough, and of the right network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from mmc_tf.evaluation.diagnostics.finding import FIXED_STEPS, Finding, Record
+from mmc_tf.evaluation.records import is_bounded
+from mmc_tf.evaluation.wording import percent
+
+WIDEST_HALF_WIDTH = 0.05
+CORRUPTIONS = frozenset({"gaussian", "rotation"})
+
+
+def find_few_examples(records: Sequence[Record]) -> list[Finding]:
+    """FEW_EXAMPLES: some 95 % interval is more than 5 points wide to a side."""
+    records = [record for record in records if is_bounded(record)]
+    if not records:
+        return []
+    widest = max(records, key=lambda record: record["interval"][1] - record["interval"][0])
+    half_width = (widest["interval"][1] - widest["interval"][0]) / 2
+    if half_width <= WIDEST_HALF_WIDTH:
+        return []
+    return [
+        Finding(
+            "FEW_EXAMPLES",
+            f"{widest['examples']} examples leave {widest['label']} uncertain by ±{percent(half_width)} "
+            "points: attack more of them before comparing numbers.",
+            (widest["label"],),
+        )
+    ]
+
+
+def find_gradient_attacks_only(records: Sequence[Record]) -> list[Finding]:
+    """PGD_ONLY: nothing but FGSM, BIM, PGD and MIM was run, beside corruptions or as an ensemble or not."""
+    singles = [single for record in records for single in record.get("waterfall") or [record]]
+    names = {single["attack"] for single in singles} - CORRUPTIONS
+    if not names or names - FIXED_STEPS:
+        return []
+    return [
+        Finding(
+            "PGD_ONLY",
+            "Only fixed-step gradient attacks were run, so every number is an upper bound: stronger attacks "
+            "are known to bring MMC networks to about 0.",
+        )
+    ]
+
+
+def find_clean_accuracy_difference(
+    measured: float, recorded: float | None, *, examples: int
+) -> list[Finding]:
+    """CLEAN_ACCURACY_DIFFERS: the clean accuracy is not the one recorded in training, beyond noise.
+
+    Noise is three standard errors of a proportion of `examples` draws, and at least half a point.
+
+    Args:
+        measured: clean accuracy of this evaluation, in [0, 1].
+        recorded: clean accuracy from the run's config.json, or None if there is none.
+        examples: number of examples behind `measured`.
+    """
+    if recorded is None:
+        return []
+    tolerance = max(0.005, 3 * math.sqrt(recorded * (1 - recorded) / examples))
+    if abs(measured - recorded) <= tolerance:
+        return []
+    return [
+        Finding(
+            "CLEAN_ACCURACY_DIFFERS",
+            f"Clean accuracy is {percent(measured)} % here and {percent(recorded)} % in the run's "
+            "config.json: different data, preprocessing or weights.",
+        )
+    ]
