@@ -91,7 +91,9 @@ def _fill(size: tf.Tensor, room: tf.Tensor, needed: tf.Tensor) -> tf.Tensor:
     """By falling size, each coordinate up to its room, until Σ size·step = needed; all (N, D)."""
     order = tf.argsort(size, axis=1, direction="DESCENDING", stable=True)
     size, room = (tf.gather(value, order, batch_dims=1) for value in (size, room))
-    available = size * room
-    left = tf.maximum(needed[:, None] - tf.cumsum(available, axis=1, exclusive=True), 0.0)
-    filled = tf.where(left >= available, room, tf.math.divide_no_nan(left, size))
+    # A running sum in float32 would be off by what its thousands of roundings add up to.
+    available = tf.cast(size * room, tf.float64)
+    before = tf.cumsum(available, axis=1, exclusive=True)
+    left = tf.maximum(tf.cast(needed, tf.float64)[:, None] - before, 0.0)
+    filled = tf.where(left >= available, room, tf.math.divide_no_nan(tf.cast(left, size.dtype), size))
     return tf.gather(filled, tf.argsort(order, axis=1), batch_dims=1)
