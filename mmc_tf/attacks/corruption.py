@@ -19,7 +19,6 @@ class Corruption(Attack):
 
     norms: ClassVar[tuple[str, ...]] = ("l2",)
     takes_objective: ClassVar[bool] = False
-    own_objective: ClassVar[str | None] = "margin"
     can_target: ClassVar[bool] = False
     differentiates: ClassVar[bool] = False
     radius: ClassVar[str] = "none"

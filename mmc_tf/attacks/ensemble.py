@@ -11,6 +11,7 @@ import numpy as np
 
 from mmc_tf.attacks.arguments import Batch
 from mmc_tf.attacks.base import Attack
+from mmc_tf.attacks.judging import is_within
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.result import AttackResult
 from mmc_tf.checks import argument_error
@@ -39,7 +40,7 @@ class Ensemble(Attack):
 
     def attack(self, model: Model, batch: Batch) -> AttackResult:
         """Runs the stages on the survivors and joins their results."""
-        joined, broken_by = None, np.full(len(batch.labels), -1, np.int32)
+        original, joined, broken_by = batch, None, np.full(len(batch.labels), -1, np.int32)
         for number, (_, stage) in enumerate(self.stages(batch.num_classes)):
             result = stage.attack(model, batch)
             joined = result if joined is None else join(joined, result, batch.active)
@@ -48,7 +49,18 @@ class Ensemble(Attack):
             batch = batch._replace(active=batch.active & ~broken)
             if not batch.active.any():
                 break
-        return dataclasses.replace(joined, broken_by=broken_by)
+        return dataclasses.replace(self._within(joined, original), broken_by=broken_by)
+
+    def _within(self, result: AttackResult, batch: Batch) -> AttackResult:
+        """The result with the clean image where a search for the least distance found none in the ball."""
+        outside = ~is_within(result.distance, norm=self.norm, epsilon=self.epsilon)
+        return dataclasses.replace(
+            result,
+            adversarial=np.where(outside[:, None, None, None], batch.images, result.adversarial),
+            found=result.found & ~outside,
+            distance=np.where(outside, np.float32(0), result.distance),
+            prediction=np.where(outside, result.clean_prediction, result.prediction),
+        )
 
     def run(self, oracle: Any, images: Any, **arguments: Any):
         """Not for training: an ensemble is several compiled attacks.

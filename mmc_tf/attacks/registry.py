@@ -62,13 +62,15 @@ def make(name: str, *, epsilon: float | None = None, **settings: Any) -> Attack:
         if key not in known and key not in SHARED_SETTINGS:
             raise argument_error("settings", f"settings of {name}: {', '.join(known)}", key)
     given = {key: value for key, value in settings.items() if key in known and value is not None}
-    if attack.radius == "fixed" or epsilon is not None:
+    if attack.radius == "fixed" or (attack.radius == "least" and epsilon is not None):
         given["epsilon"] = epsilon
     return attack(**given)
 
 
 def describe() -> str:
     """A listing for help texts: each attack's name, norms and one line about it."""
-    rows = [(name, ", ".join(attacks.get(name).norms), attacks.get(name).summary) for name in names()]
+    kinds = [attacks.get(name) for name in names()]
+    norms = ["-" if kind.radius == "none" else ", ".join(kind.norms) for kind in kinds]
+    rows = [(kind.name, shown, kind.summary) for kind, shown in zip(kinds, norms, strict=True)]
     wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "\n".join(f"{name:<{wide[0]}}  {norms:<{wide[1]}}  {summary}" for name, norms, summary in rows)

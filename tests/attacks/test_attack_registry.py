@@ -52,15 +52,53 @@ def test_settings_hold_every_parameter():
 
 def test_none_is_the_default_and_shared_settings_serve_a_list():
     shared = {"step_size": 0.01, "num_steps": 7, "num_restarts": 3, "random_start": None, "decay": None}
-    made = {name: attacks.make(name, epsilon=0.1, **shared).settings() for name in attacks.names()}
-    assert {name: settings["num_steps"] for name, settings in made.items()} == {
-        "fgsm": 1,
-        "bim": 7,
-        "pgd": 7,
-        "mim": 7,
+    listed = [name for name in attacks.names() if name not in ("slide", "transfer")]
+    made = {name: attacks.make(name, epsilon=0.1, **shared).settings() for name in listed}
+    stepping = {name: settings["num_steps"] for name, settings in made.items() if "num_steps" in settings}
+    assert stepping == {"fgsm": 1} | {
+        name: 7
+        for name in (
+            *("an_pgd", "apgd_ce", "apgd_dlr", "apgd_t", "bim", "cw", "ddn", "deepfool", "ead"),
+            *("fab", "fab_t", "mim", "mt_pgd", "pgd", "spsa"),
+        )
     }
     assert made["pgd"]["num_restarts"] == 3
     assert made["bim"]["num_restarts"] == 1
+    assert {name: made[name]["epsilon"] for name in ("pgd", "cw", "gaussian")} == {
+        "pgd": 0.1,
+        "cw": 0.1,
+        "gaussian": None,
+    }
+
+
+def test_the_whole_suite_is_registered():
+    assert attacks.names() == sorted(
+        [
+            "fgsm",
+            "bim",
+            "pgd",
+            "mim",
+            "slide",
+            "apgd_ce",
+            "apgd_dlr",
+            "apgd_t",
+            "mt_pgd",
+            "cw",
+            "ead",
+            "deepfool",
+            "ddn",
+            "fab",
+            "fab_t",
+            "an_pgd",
+            "spsa",
+            "square",
+            "transfer",
+            "gaussian",
+            "rotation",
+            "autoattack",
+            "worst",
+        ]
+    )
 
 
 def test_attacks_are_frozen_and_keyword_only():
@@ -75,7 +113,7 @@ def test_attacks_are_frozen_and_keyword_only():
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("pdg", {"epsilon": 0.1}, r"`attack`.*one of bim, fgsm, mim, pgd.*attack=pdg"),
+        ("pdg", {"epsilon": 0.1}, r"`attack`.*one of an_pgd, apgd_ce.*pgd.*attack=pdg"),
         ("pgd", {"epsilon": -0.1}, r"`epsilon`.*>= 0.*epsilon=-0.1"),
         ("pgd", {"epsilon": float("nan")}, r"`epsilon`"),
         ("pgd", {"epsilon": float("inf")}, r"`epsilon`"),
@@ -84,6 +122,9 @@ def test_attacks_are_frozen_and_keyword_only():
         ("pgd", {"epsilon": 0.1, "num_steps": 2.5}, r"`num_steps`.*integer"),
         ("pgd", {"epsilon": 0.1, "num_restarts": 0}, r"`num_restarts`.*>= 1"),
         ("pgd", {"epsilon": 0.1, "num_restarts": 2, "random_start": False}, r"`num_restarts`.*the same"),
+        ("pgd", {"epsilon": None}, r"`epsilon`.*>= 0.*None"),
+        ("cw", {"epsilon": 0.1, "norm": "linf"}, r"`norm`.*one of l2 for the attack cw.*norm=linf"),
+        ("fab", {"epsilon": -1.0}, r"`epsilon`.*>= 0"),
         ("mim", {"epsilon": 0.1, "decay": -1.0}, r"`decay`.*>= 0"),
         ("mim", {"epsilon": 0.1, "norm": "l1"}, r"`norm`.*one of linf, l2 for the attack mim.*norm=l1"),
         ("pgd", {"epsilon": 0.1, "norm": "l7"}, r"`norm`.*linf, l2, l1"),

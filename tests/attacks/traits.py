@@ -21,6 +21,7 @@ class Traits:
         scale_free: a factor on all logits changes nothing.
         adds_steps: settings that only make the attack stronger, weakest first.
         members: of an ensemble, the attacks it is made of here.
+        own_classes: knows the classes from elsewhere than the model, so that renaming the model's is no disguise.
         breaks_box: breaks all examples of a linear model when the ball holds the whole box.
         chance_radius: multiple of a small radius from which on the attack finds something, and so shows its seed.
         rounding: how far its images may move where a constant of 500 rounds the logits.
@@ -31,6 +32,7 @@ class Traits:
     scale_free: bool = True
     adds_steps: tuple[dict[str, Any], ...] = ()
     members: tuple[str, ...] = ()
+    own_classes: bool = False
     breaks_box: bool = True
     chance_radius: float = 1.0
     rounding: float = 1e-6
@@ -122,9 +124,12 @@ TRAITS |= {
         adds_steps=tuple({"num_iterations": n, "num_queries": 10 * n} for n in (1, 5, 20)),
     ),
     "transfer": Traits(
-        settings={"num_steps": 4, "source": attacks.Source("twin", twin)}, random=True, breaks_box=False
+        settings={"num_steps": 4, "source": attacks.Source("twin", twin)},
+        random=True,
+        breaks_box=False,
+        own_classes=True,
     ),
-    "worst": Traits(members=("bim", "pgd", "fab_t"), random=True),
+    "worst": Traits(members=("bim", "fab_t", "pgd"), random=True),
 }
 
 CASES = [(name, norm) for name in attacks.names() for norm in attacks.get(name).norms]
