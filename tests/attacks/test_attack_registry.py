@@ -72,33 +72,10 @@ def test_none_is_the_default_and_shared_settings_serve_a_list():
 
 
 def test_the_whole_suite_is_registered():
-    assert attacks.names() == sorted(
-        [
-            "fgsm",
-            "bim",
-            "pgd",
-            "mim",
-            "slide",
-            "apgd_ce",
-            "apgd_dlr",
-            "apgd_t",
-            "mt_pgd",
-            "cw",
-            "ead",
-            "deepfool",
-            "ddn",
-            "fab",
-            "fab_t",
-            "an_pgd",
-            "spsa",
-            "square",
-            "transfer",
-            "gaussian",
-            "rotation",
-            "autoattack",
-            "worst",
-        ]
-    )
+    gradient = {"fgsm", "bim", "pgd", "mim", "slide", "apgd_ce", "apgd_dlr", "apgd_t", "mt_pgd"}
+    least_distance = {"cw", "ead", "deepfool", "ddn", "fab", "fab_t", "an_pgd"}
+    others = {"spsa", "square", "transfer", "gaussian", "rotation", "autoattack", "worst"}
+    assert set(attacks.names()) == gradient | least_distance | others
 
 
 def test_attacks_are_frozen_and_keyword_only():
