@@ -110,7 +110,8 @@ def rotate(images: tf.Tensor, degrees: tf.Tensor) -> tf.Tensor:
         (N, H, W, C) in [0, 1].
 
     Example:
-        >>> rotate(tf.reshape([0.1, 0.2, 0.3, 0.4], (1, 2, 2, 1)), tf.constant([90.0]))[0, :, :, 0].numpy()
+        >>> image = tf.reshape([0.1, 0.2, 0.3, 0.4], (1, 2, 2, 1))
+        >>> rotate(image, tf.constant([90.0])).numpy()[0, :, :, 0].round(2)
         array([[0.2, 0.4],
                [0.1, 0.3]], dtype=float32)
     """
