@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from mmc_tf.attacks.apgd_l1 import INSIDE, nearest_in_l1
+from mmc_tf.attacks.apgd_l1 import INSIDE, add_inwards, nearest_in_l1
 from mmc_tf.attacks.gradient_attack import Memory
 from mmc_tf.attacks.pgd import PGD
-from mmc_tf.attacks.projections import clip_box, example_axes, project_l1_and_box
+from mmc_tf.attacks.projections import example_axes, project_l1_and_box
 from mmc_tf.attacks.registry import attacks
 from mmc_tf.checks import argument_error, check_number
 
@@ -84,7 +84,7 @@ class SLIDE(PGD):
         epsilon = tunables["epsilon"]
         if self.joint_projection:
             return nearest_in_l1(point + step, images, epsilon=epsilon), memory
-        return clip_box(images + project_l1(point + step - images, epsilon=INSIDE * epsilon)), memory
+        return add_inwards(images, project_l1(point + step - images, epsilon=INSIDE * epsilon)), memory
 
 
 def quantile_step(gradient: tf.Tensor, *, quantile: float, size: tf.Tensor) -> tf.Tensor:
