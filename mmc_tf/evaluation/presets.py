@@ -35,7 +35,10 @@ class Subject(NamedTuple):
 
 
 def _mmc_paper(subject: Subject) -> Iterator[Entry]:
-    """Table 1: PGD tar/un, 10 and 50 steps of 2/255, at the last iterate. Table 2: C&W, SPSA, noise, rotation."""
+    """Table 1: PGD tar/un, 10 and 50 steps of 2/255, at the last iterate. Table 2: C&W, SPSA, noise, rotation.
+
+    The paper's "several restarts" of PGD are five here.
+    """
     spsa = "mmc" if subject.has_centers else "margin"
     for epsilon in (8 / 255, 16 / 255):
         for num_steps in (10, 50):
@@ -45,6 +48,7 @@ def _mmc_paper(subject: Subject) -> Iterator[Entry]:
                     "epsilon": epsilon,
                     "step_size": 2 / 255,
                     "num_steps": num_steps,
+                    "num_restarts": 5,
                     "targeted": targeted,
                     "iterate": "last",
                 }
@@ -58,7 +62,8 @@ def _mmc_paper(subject: Subject) -> Iterator[Entry]:
 
 
 def _mma_paper(subject: Subject) -> Iterator[Entry]:
-    """N runs of PGD-100, half on CE and half on CW, over the grids; C&W, DDN margins; SPSA at one radius."""
+    """N runs of PGD-100 judged at their last iterates, half on CE and half on CW, over the grids; SPSA from the
+    clean image at one radius; C&W and DDN margins."""
     kind = "cifar" if subject.dataset.startswith("cifar") else "mnist"
     for norm, radii, share in _MMA_GRIDS[kind]:
         for epsilon in radii:
@@ -71,8 +76,9 @@ def _mma_paper(subject: Subject) -> Iterator[Entry]:
                     "num_steps": 100,
                     "num_restarts": _MMA_RUNS[kind] // 2,
                     "objective": objective,
+                    "iterate": "last",
                 }
-    spsa = {"samples": 2048, "num_steps": 100}
+    spsa = {"samples": 2048, "num_steps": 100, "random_start": False}
     yield {"attack": "spsa", "epsilon": 8 / 255 if kind == "cifar" else 0.3} | spsa
     yield {"attack": "cw", "norm": "l2"}
     yield {"attack": "ddn", "norm": "l2", "num_steps": 1000}
@@ -93,7 +99,8 @@ def _pytorch_readme(subject: Subject) -> Iterator[Entry]:
     yield {"attack": "cw", "learning_rate": 0.01, "initial_const": 1e-3} | l2
     yield {"attack": "autoattack"} | l2
     yield {"attack": "pgd", "num_steps": 50, "step_size": 0.6} | l1 | naive
-    yield {"attack": "slide", "num_steps": 50, "step_size": 0.6} | l1 | naive
+    slide = {"num_steps": 50, "step_size": 0.6, "joint_projection": False}
+    yield {"attack": "slide"} | slide | l1 | naive
 
 
 def _original_code(subject: Subject) -> Iterator[Entry]:
