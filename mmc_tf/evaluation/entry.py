@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,23 @@ def choose_output_dir(
         number += 1
         path = path.with_name(f"{path.name.partition('~')[0]}~{number}")
     return path
+
+
+def load_sources(paths: Sequence[Path]) -> list[Source]:
+    """The networks to craft on, named as their runs; by their whole path where two runs share a name.
+
+    Raises:
+        UserError: if one cannot be read.
+    """
+    networks = []
+    for path in paths:
+        model, config = runs.load_run(path)
+        networks.append(Network(model, path, config, chosen=False))
+    names = [network.name for network in networks]
+    return [
+        Source(name if names.count(name) == 1 else path.as_posix(), network.model)
+        for name, path, network in zip(names, paths, networks, strict=True)
+    ]
 
 
 def describe(
@@ -90,7 +108,7 @@ def evaluate_from_flags(
     target = target or prepare(flags)
     network, dataset = load_network(target), target.dataset
     image = dataset.test.part(0, 1).as_float()[0]
-    sources = [Source(path.stem, runs.load_run(path)[0]) for path in target.sources]
+    sources = load_sources(target.sources)
     head = plan.find_head(network.model, image)
     attacks = plan.plan_attacks(flags, dataset=dataset.name, sources=sources, head=head)
     plan.check_attacks(network.model, image, attacks)

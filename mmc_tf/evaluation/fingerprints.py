@@ -14,6 +14,7 @@ import tensorflow as tf
 import mmc_tf
 from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.oracle import Model
+from mmc_tf.attacks.transfer import Transfer
 from mmc_tf.data import Split
 from mmc_tf.evaluation.records import attack_parameters
 
@@ -43,6 +44,13 @@ def fingerprint_split(split: Split) -> str:
     return _hash_arrays([np.asarray(split.images), np.asarray(split.labels)])
 
 
+def fingerprint_sources(attack: Attack) -> list[str | None]:
+    """SHA-256 of the weights that an attack, or the members of `worst`, craft on beside the model."""
+    if isinstance(attack, Transfer):
+        return [fingerprint_model(attack.source.model)]
+    return [each for member in getattr(attack, "members", ()) for each in fingerprint_sources(member)]
+
+
 def versions() -> dict[str, str]:
     """The versions that a result depends on."""
     return {
@@ -66,7 +74,12 @@ def describe_plan(model: Model, split: Split, attacks: Attacks, *, seed: int) ->
         "model": {"weights_sha256": fingerprint_model(model)},
         "examples": {"count": len(split), "sha256": fingerprint_split(split)},
         "attacks": [
-            {"label": label, "attack": attack.name, "parameters": attack_parameters(attack)}
+            {
+                "label": label,
+                "attack": attack.name,
+                "parameters": attack_parameters(attack),
+                "sources_sha256": fingerprint_sources(attack),
+            }
             for label, attack in attacks
         ],
     }

@@ -201,7 +201,8 @@ def check_attacks(model: Model, image: np.ndarray, attacks: Sequence[tuple[str, 
         attacks: (label, attack) pairs.
 
     Raises:
-        UserError: otherwise; also for targets in a model of one class.
+        UserError: otherwise; also for targets in a model of one class, and a model that returns probabilities,
+            NaN or what is no (N, L) at all.
     """
     if not attacks:
         raise argument_error("attacks", "at least one (label, attack)", "none")
@@ -210,21 +211,11 @@ def check_attacks(model: Model, image: np.ndarray, attacks: Sequence[tuple[str, 
     if repeated:
         raise argument_error("attacks", "labels that differ", ", ".join(repeated) + " more than once")
     images, label = image[None], np.zeros(1, np.int32)
+    plain = {"indices": None, "seed": 0, "targets": None, "active": None}
+    batches = [check_call(model, images, label, **plain, targeted=attack.targeted) for _, attack in attacks]
     check_logits_of(call_model(model, tf.constant(images)).numpy())
-    for _, attack in attacks:
-        attack.check_model(
-            model,
-            check_call(
-                model,
-                images,
-                label,
-                indices=None,
-                seed=0,
-                targets=None,
-                active=None,
-                targeted=attack.targeted,
-            ),
-        )
+    for (_, attack), batch in zip(attacks, batches, strict=True):
+        attack.check_model(model, batch)
 
 
 def count_classes_of(model: Model, image: np.ndarray) -> int:

@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -7,7 +8,7 @@ import pytest
 
 from mmc_tf import attacks
 from mmc_tf.checks import UserError
-from mmc_tf.evaluation.entry import evaluate_from_flags
+from mmc_tf.evaluation.entry import evaluate_from_flags, load_sources
 
 # Keras 3.15 copies variables in a way that NumPy 2.4 calls deprecated, when it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -157,6 +158,64 @@ def test_resume_with_other_parameters_is_refused(workplace):
     with pytest.raises(UserError, match=r"epsilon"):
         evaluate_from_flags(flags(output_dir="x", epsilon=[0.1], resume=True))
     evaluate_from_flags(flags(output_dir="x", epsilon=[0.1], overwrite=True))
+
+
+def ends_in(layer_or_scale, *, classes=10):
+    """A network for digits whose output goes through a layer, or is multiplied."""
+    inputs = keras.Input((8, 8, 1))
+    outputs = keras.layers.Dense(classes)(keras.layers.Flatten()(inputs))
+    layer = layer_or_scale
+    if isinstance(layer, float):
+        layer = keras.layers.Rescaling(layer)
+    return keras.Model(inputs, layer(outputs))
+
+
+@pytest.mark.parametrize(
+    ("layer", "said"),
+    [
+        (
+            keras.layers.Softmax(),
+            r"`model`. Expected a model that returns logits. Received: .*: leave out the",
+        ),
+        (float("nan"), r"`model`. Expected finite logits on the clean images. Received: "),
+    ],
+)
+@pytest.mark.parametrize("attack", ["fgsm", "autoattack", "transfer"])
+def test_networks_that_return_no_logits_are_refused_before_anything_is_written(
+    workplace, layer, said, attack
+):
+    ends_in(layer).save("runs/new/final.keras")
+    before = sorted(workplace.rglob("*"))
+    with pytest.raises(UserError, match=said) as caught:
+        evaluate_from_flags(flags(attack=[attack], transfer_from=["old"]))
+    assert "\n" not in str(caught.value)
+    assert sorted(workplace.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (
+            ends_in(1.0, classes=3),
+            r"`transfer_from`. Expected a network with 10 classes. Received: transfer_from=3 classes",
+        ),
+        (ends_in(keras.layers.Softmax()), r"a model that returns logits"),
+    ],
+)
+def test_sources_that_cannot_be_crafted_on_are_refused(workplace, model, said):
+    model.save("three.keras")
+    before = sorted(workplace.rglob("*"))
+    with pytest.raises(UserError, match=said) as caught:
+        evaluate_from_flags(flags(attack=["transfer"], transfer_from=["three.keras"]))
+    assert "\n" not in str(caught.value)
+    assert sorted(workplace.rglob("*")) == before
+
+
+def test_sources_are_named_as_their_runs(workplace):
+    sources = [Path("runs/old"), Path("runs/new/final.keras")]
+    assert [source.name for source in load_sources(sources)] == ["old", "new"]
+    twice = [Path("runs/old"), Path("runs/old/final.keras")]
+    assert [source.name for source in load_sources(twice)] == ["runs/old", "runs/old/final.keras"]
 
 
 def test_a_network_for_other_images_is_refused(workplace):

@@ -20,7 +20,7 @@ KILLS = 4
 
 
 def start(root, folder, *more):
-    command = [sys.executable, str(root / "eval_attacks.py"), "--attack=pgd,mim", "--epsilon=0.05,0.1", *more]
+    command = [sys.executable, str(root / "eval_attacks.py"), "--epsilon=0.05,0.1", *more]
     command += ["--num_steps=40", "--targeted", "--batch_size=10", f"--output_dir={folder}"]
     environment = os.environ | {"PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
@@ -43,18 +43,20 @@ def batches_on_disk(folder):
     }
 
 
-def test_killed_and_resumed_equals_uninterrupted(tmp_path, linear, request):
+@pytest.mark.parametrize("attack", ["pgd,mim", "worst,pgd,mim"])  # `worst`: stages on survivors
+def test_killed_and_resumed_equals_uninterrupted(tmp_path, linear, request, attack):
     root = request.config.rootpath
     run = tmp_path / "runs" / "linear"
     run.mkdir(parents=True)
     linear.save(run / "final.keras")
     flags = {"dataset": "digits", "loss": "SCE", "test_size": 200}
     (run / "config.json").write_text(json.dumps({"flags": flags, "finished": True}))
-    finish(start(root, tmp_path / "whole"))
+    asked = f"--attack={attack}"
+    finish(start(root, tmp_path / "whole", asked))
 
     chance, folder, known = random.Random(), tmp_path / "killed", {}
     for number in range(KILLS):
-        process = start(root, folder, *(["--resume"] if number else []))
+        process = start(root, folder, asked, *(["--resume"] if number else []))
         wanted = len(known) + chance.randint(0 if number else 1, 12)
         while process.poll() is None and len(list(folder.glob("progress/attack-*/[0-9]*.npz"))) < wanted:
             time.sleep(0.001)
@@ -70,7 +72,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, linear, request):
                 index for path, (_, indices) in found.items() if path.parent == stage for index in indices
             ]
             assert len(attacked) == len(set(attacked))  # and nobody is attacked twice
-    finish(start(root, folder, "--resume"))
+    finish(start(root, folder, asked, "--resume"))
 
     expected, resumed = (
         json.loads((tmp_path / name / "results.json").read_text()) for name in ("whole", "killed")
@@ -79,7 +81,8 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, linear, request):
         for key in ("created", "command", "seconds"):
             del results[key]
         for record in results["attacks"]:
-            del record["seconds"]
+            for timed in (record, *record.get("waterfall", ())):
+                del timed["seconds"]
     assert resumed == expected
     with np.load(tmp_path / "whole" / "examples.npz") as whole, np.load(folder / "examples.npz") as killed:
         assert whole.files == killed.files

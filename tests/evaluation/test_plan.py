@@ -2,8 +2,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from mmc_tf.attacks import FGSM, PGD
+from mmc_tf.attacks import CW, FGSM, PGD, AutoAttack, Source, Worst
+from mmc_tf.attacks.gaussian import Gaussian
 from mmc_tf.checks import UserError
 from mmc_tf.evaluation.plan import check_attacks, default_epsilon, describe_attack, name_attack, plan_attacks
 
@@ -62,6 +64,81 @@ def test_lists_multiply_and_fgsm_appears_once_for_each_radius():
     ]
     assert {attack.num_restarts for label, attack in planned if "pgd" in label} == {5}
     assert all(attack.targeted for _, attack in planned)
+
+
+def test_each_attack_has_its_own_norm_and_radius_unless_they_are_given():
+    planned = plan_attacks(options(attack=["pgd", "cw", "ddn", "gaussian"]), dataset="cifar10")
+    assert [(attack.name, attack.norm, attack.epsilon) for _, attack in planned] == [
+        ("pgd", "linf", 8 / 255),
+        ("cw", "l2", None),
+        ("ddn", "l2", None),
+        ("gaussian", "l2", None),
+    ]
+    assert [label.split()[0] for label, _ in planned] == ["pgd-10", "cw-1000", "ddn-100", "gaussian"]
+    judged = plan_attacks(
+        options(attack=["pgd", "cw", "rotation"], norm="l2", epsilon=[0.5]), dataset="mnist"
+    )
+    assert [(attack.norm, attack.epsilon) for _, attack in judged] == [("l2", 0.5), ("l2", 0.5), ("l2", None)]
+
+
+def test_attacks_for_the_least_distance_need_no_radius_in_any_norm():
+    ((_, attack),) = plan_attacks(options(attack=["fab_t"], norm="l1"), dataset="mnist")
+    assert (attack.norm, attack.epsilon, attack.radius) == ("l1", None, "least")
+
+
+def test_worst_takes_everything_asked_for_ball_by_ball():
+    planned = plan_attacks(
+        options(attack=["worst", "fgsm", "pgd", "cw", "gaussian"], epsilon=[8 / 255, 16 / 255]),
+        dataset="cifar10",
+    )
+    found = [
+        (attack.name, attack.norm, attack.epsilon, [member.name for member in getattr(attack, "members", ())])
+        for _, attack in planned
+    ]
+    assert found == [
+        ("worst", "linf", 8 / 255, ["fgsm", "pgd"]),
+        ("worst", "l2", 8 / 255, ["cw"]),
+        ("gaussian", "l2", None, []),
+        ("worst", "linf", 16 / 255, ["fgsm", "pgd"]),
+        ("worst", "l2", 16 / 255, ["cw"]),
+    ]
+
+
+def test_worst_of_pgd_and_of_what_has_no_radius():
+    planned = plan_attacks(options(attack=["pgd", "cw", "worst"], num_steps=[10]), dataset="mnist")
+    assert [(attack.name, attack.epsilon) for _, attack in planned] == [("worst", 0.3), ("cw", None)]
+    (pgd,) = planned[0][1].members
+    assert pgd == PGD(epsilon=0.3, num_steps=10)
+
+
+@pytest.mark.parametrize(
+    ("norm", "epsilon", "members"),
+    [
+        (None, None, ["pgd", "apgd_t", "mt_pgd", "fab_t", "square"]),
+        ("l1", [12.0], ["pgd", "apgd_t", "fab_t", "square"]),
+    ],
+)
+def test_worst_alone_has_members_of_its_own(norm, epsilon, members):
+    ((_, worst),) = plan_attacks(options(attack=["worst"], norm=norm, epsilon=epsilon), dataset="cifar10")
+    assert (worst.norm, worst.epsilon) == (norm or "linf", epsilon[0] if epsilon else 8 / 255)
+    assert [name for name, _ in worst.stages(10)] == members
+
+
+def test_transfer_from_each_source_by_each_method(kit):
+    sources = [Source("a", kit.read_logits), Source("b", kit.read_logits)]
+    planned = plan_attacks(options(attack=["transfer"]), dataset="cifar10", sources=sources)
+    assert [label for label, _ in planned] == [
+        f"transfer-10 {method} from {name} linf 8/255" for name in "ab" for method in ("pgd", "mim")
+    ]
+    only = options(attack=["transfer"], transfer_method="mim")
+    assert len(plan_attacks(only, dataset="cifar10", sources=sources)) == 2
+
+
+def test_options_of_one_attack_reach_it_alone():
+    asked = options(attack=["spsa", "apgd_t", "pgd"], spsa_samples=256, apgd_num_targets=3)
+    attacks = dict(plan_attacks(asked, dataset="cifar10"))
+    spsa, apgd_t, _ = attacks.values()
+    assert (spsa.samples, apgd_t.num_targets) == (256, 3)
 
 
 def test_what_distinguishes_attacks_is_in_their_names():
@@ -127,6 +204,47 @@ def test_objectives_are_tried_before_the_work_starts(linear, kit):
         check_attacks(
             kit.read_logits, np.zeros((1, 1, 1), np.float32), [("a", FGSM(epsilon=0.1, targeted=True))]
         )
+
+
+def softmax(images):
+    return tf.nn.softmax(images[:, 0, 0, :])
+
+
+def nothing_but_nan(images):
+    return images[:, 0, 0, :] * np.nan
+
+
+def of_rank_three(images):
+    return images[:, 0]
+
+
+def of_rank_one(images):
+    return images[:, 0, 0, 0]
+
+
+@pytest.mark.parametrize("attack", [FGSM(epsilon=0.1), Gaussian(), AutoAttack(epsilon=0.1)])
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (softmax, r"`model`. Expected a model that returns logits. Received: model=probabilities"),
+        (
+            nothing_but_nan,
+            r"`model`. Expected finite logits on the clean images. Received: model=a model that re",
+        ),
+        (of_rank_three, r"`model`. Expected one that returns logits of shape \(1, L\)"),
+        (of_rank_one, r"`model`. Expected one that returns logits of shape \(1, L\)"),
+    ],
+)
+def test_models_that_return_no_logits_are_refused(model, said, attack):
+    with pytest.raises(UserError, match=said):
+        check_attacks(model, np.zeros((1, 1, 4), np.float32), [("a", attack)])
+
+
+def test_description_of_ensembles_and_of_the_least_distance():
+    worst = Worst(epsilon=0.1, members=(FGSM(epsilon=0.1), PGD(epsilon=0.1)))
+    assert describe_attack("worst", worst, None, 10) == "worst: fgsm, then pgd on survivors"
+    assert describe_attack("cw", CW(), None, 10) == "cw: objective margin, 1 run, least distance"
+    assert "judged within epsilon" in describe_attack("cw", CW(epsilon=0.5), None, 10)
 
 
 def test_description_holds_what_was_resolved(linear):
