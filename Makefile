@@ -14,10 +14,10 @@ demo: $(STAMP)
 	$(PY) -m mmc_tf.experiments.demo
 
 test: $(STAMP) lint
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist worksteal
 
 test-all: $(STAMP) lint
-	$(PY) -m pytest -m "slow or not slow"
+	$(PY) -m pytest -n 2 --dist worksteal -m "slow or not slow"
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .
