@@ -10,8 +10,9 @@ from typing import Any
 
 from mmc_tf.acceptance import formulas
 from mmc_tf.acceptance.criterion import Criterion
-from mmc_tf.acceptance.lab import run
+from mmc_tf.acceptance.lab import RADIUS, TIMES_8, TWICE_FARTHEST, run
 from mmc_tf.acceptance.quantities import (
+    AccuracyAtRadius,
     Different,
     DistanceBeyondExact,
     DistanceOverExact,
@@ -23,20 +24,17 @@ from mmc_tf.acceptance.quantities import (
     ZeroGradients,
 )
 
-RADII = {"linf": 0.006, "l2": 0.07, "l1": 0.3}
-TWO_CLASS_RADII = {"linf": 0.01, "l2": 0.1, "l1": 0.3}
 EXACT = 0.8  # points: one example of 128
+MIXED = 4.0  # points
 NEAREST = 64  # images where a least distance is sought
-LARGEST = {"linf": 1.05 * 32 / 255, "l2": 1.05}  # AN-PGD's M
 
 
 def two_classes(attack: str, norm: str, **settings: Any) -> tuple[Criterion, ...]:
     """Exact on two classes, where there is one wrong class and one direction to it."""
     where = "linear, 2 classes" if norm == "linf" else "linear, roomy, 2 classes"
-    epsilon = TWO_CLASS_RADII[norm]
-    exact = Exact(where, norm, epsilon)
-    plain = run(attack, where, norm, epsilon=epsilon, **settings)
-    margin = run(attack, where, norm, epsilon=epsilon, objective="margin", **settings)
+    exact = Exact(where, norm)
+    plain = run(attack, where, norm, epsilon=RADIUS, **settings)
+    margin = run(attack, where, norm, epsilon=RADIUS, objective="margin", **settings)
     base = {"attack": attack, "norm": norm, "where": where, "against": exact, "low": 0, "high": 0}
     return (
         Criterion(
@@ -57,24 +55,45 @@ def fixed(
     high: float | None,
     *,
     low: float = 0.0,
+    where: str = "linear",
     steep: str | None = "same",
-    size: int | None = None,
     **settings: Any,
 ) -> Criterion:
     """Robust accuracy on ten classes, never below the exact one."""
-    made = run(attack, "linear", norm, epsilon=RADII[norm], size=size, **settings)
+    made = run(attack, where, norm, epsilon=RADIUS, **settings)
     return Criterion(
         attack=attack,
         norm=norm,
-        where="linear",
+        where=where,
         words=words,
         found=RobustAccuracy(made),
-        against=Exact("linear", norm, RADII[norm]),
+        against=Exact(where, norm),
         low=low,
         high=high,
         steep=steep,
         zero_gradients=ZeroGradients(made),
     )
+
+
+def cross_entropy(
+    attack: str, norm: str, words: str, high: float, **settings: Any
+) -> tuple[Criterion, Criterion]:
+    """Cross-entropy by the criterion on logits times 8, and at logits times 1 within 4 points.
+
+    Where the leads of several classes are below 1, the softmax mixes the directions to them, and the vertex of
+    the ball at which cross-entropy is largest is not the one that the nearest class is reached at. Times 8 one
+    class prevails.
+    """
+    return (
+        fixed(attack, norm, f"CE: {words}", high, where="linear" + TIMES_8, steep=None, **settings),
+        fixed(attack, norm, "CE: <= exact + 4", MIXED, steep="blind", **settings),
+    )
+
+
+def gradient(attack: str, norm: str, words: str, high: float, **settings: Any) -> tuple[Criterion, ...]:
+    """Both objectives."""
+    margin = fixed(attack, norm, f"margin: {words}", high, objective="margin", **settings)
+    return (*cross_entropy(attack, norm, words, high, **settings), margin)
 
 
 def nearest(
@@ -85,15 +104,16 @@ def nearest(
     *,
     low: float = 1.0,
     statistic: str = "mean",
+    where: str = "linear, roomy",
     steep: str | None = "holds",
     **settings: Any,
 ) -> Criterion:
     """Distance over the exact one, where every example must be broken."""
-    made = run(attack, "linear, roomy", norm, size=NEAREST, **settings)
+    made = run(attack, where, norm, size=NEAREST, **settings)
     return Criterion(
         attack=attack,
         norm=norm,
-        where="linear, roomy",
+        where=where,
         words=words,
         found=DistanceOverExact(made, statistic),
         against=1.0,
@@ -120,27 +140,11 @@ def closed_form(
     )
 
 
-def an_pgd(norm: str, words: str, **settings: Any) -> Criterion:
-    """Two classes: the distance is the exact one up to the bisection's resolution."""
-    where = "linear, roomy, 2 classes"
-    made = run("an_pgd", where, norm, size=NEAREST, max_radius=LARGEST[norm], **settings)
-    return Criterion(
-        attack="an_pgd",
-        norm=norm,
-        where=where,
-        words=words,
-        found=DistanceBeyondExact(made),
-        high=LARGEST[norm] / 1024,
-        steep="holds",
-    )
-
-
 DEEPFOOL = "each distance 1.019 to 1.03 x exact"
 FAB = "mean distance 1.0052 ± .0005 x exact"
 NEVER_BELOW = "never below exact"
 CW_RUN = run("cw", "linear, roomy", "l2", size=NEAREST)
 EAD_RUN = run("ead", "linear, roomy", "l1", size=NEAREST, decision_rule="l1")
-TRANSFER = {"epsilon": RADII["linf"], "objective": "margin"}
 
 COLUMN_A: tuple[Criterion, ...] = (
     # FGSM, BIM, MIM, PGD without random start: two classes exact.
@@ -154,17 +158,35 @@ COLUMN_A: tuple[Criterion, ...] = (
     *two_classes("pgd", "linf", random_start=False),
     *two_classes("pgd", "l2", random_start=False),
     # PGD with random start: linf exact, l2 <= exact + 2; l1 by dense steps is known to be weak.
-    fixed("pgd", "linf", "CE: exact ± .8", EXACT, steep="blind"),
-    fixed("pgd", "linf", "margin: exact ± .8", EXACT, objective="margin"),
-    fixed("pgd", "l2", "CE: <= exact + 2", 2, steep="blind", num_steps=50),
-    fixed("pgd", "l2", "margin: <= exact + 2", 2, num_steps=50, objective="margin"),
+    *gradient("pgd", "linf", "exact ± .8", EXACT),
+    *gradient("pgd", "l2", "<= exact + 2", 2, num_steps=50),
     fixed("pgd", "l1", "dense steps, margin: >= exact", None, num_steps=50, objective="margin"),
     # SLIDE: <= exact + 4.
-    fixed("slide", "l1", "CE: <= exact + 4", 4, steep="blind", num_steps=50),
-    fixed("slide", "l1", "margin: <= exact + 4", 4, num_steps=50, objective="margin"),
-    # C&W: mean <= 1.02, max <= 1.06.
-    nearest("cw", "l2", "mean distance <= 1.02 x exact", 1.02),
-    nearest("cw", "l2", "largest <= 1.06 x exact", 1.06, statistic="max"),
+    *gradient("slide", "l1", "<= exact + 4", 4, num_steps=50),
+    # C&W: mean <= 1.02, max <= 1.06. Times 3,000 its first c is 3,000 times too large, and 9 bisections do not
+    # get it down: accuracy within the radius stays, the distances need more bisections.
+    nearest("cw", "l2", "mean distance <= 1.02 x exact", 1.02, steep=None),
+    nearest("cw", "l2", "largest <= 1.06 x exact", 1.06, statistic="max", steep=None),
+    Criterion(
+        attack="cw",
+        norm="l2",
+        where="linear, roomy",
+        words="accuracy within the radius: <= exact + 4",
+        found=AccuracyAtRadius(CW_RUN),
+        against=Exact("linear, roomy", "l2", NEAREST),
+        low=0,
+        high=4,
+        steep="same",
+    ),
+    nearest("cw", "l2", "20 search steps: mean distance <= 1.02 x exact", 1.02, binary_search_steps=20),
+    nearest(
+        "cw",
+        "l2",
+        "20 search steps: largest <= 1.06 x exact",
+        1.06,
+        statistic="max",
+        binary_search_steps=20,
+    ),
     # EAD: mean <= 1.10 (L1); not farther than C&W.
     nearest("ead", "l1", "L1 rule: mean distance <= 1.10 x exact", 1.10, decision_rule="l1"),
     Criterion(
@@ -192,11 +214,11 @@ COLUMN_A: tuple[Criterion, ...] = (
         where="linear",
         steep="holds",
     ),
-    fixed("spsa", "linf", NEVER_BELOW, None, size=NEAREST, learning_rate=0.001),
+    fixed("spsa", "linf", NEVER_BELOW, None),
     # APGD: T exact ± .8; CE linf exact, l2 <= exact + 2, l1 <= exact + 3.
-    fixed("apgd_ce", "linf", "exact ± .8", EXACT, steep="blind"),
-    fixed("apgd_ce", "l2", "<= exact + 2", 2, steep="blind"),
-    fixed("apgd_ce", "l1", "<= exact + 3", 3, steep="blind"),
+    *cross_entropy("apgd_ce", "linf", "exact ± .8", EXACT),
+    *cross_entropy("apgd_ce", "l2", "<= exact + 2", 2),
+    *cross_entropy("apgd_ce", "l1", "<= exact + 3", 3),
     fixed("apgd_dlr", "linf", "exact ± .8", EXACT),
     fixed("apgd_dlr", "l2", "<= exact + 2", 2),
     fixed("apgd_dlr", "l1", "<= exact + 3", 3),
@@ -239,9 +261,28 @@ COLUMN_A: tuple[Criterion, ...] = (
         num_steps=1000,
         objective="margin",
     ),
-    # AN-PGD: ± M/1024; l2 keeps the random start's tangential part.
-    an_pgd("linf", "two classes: each distance exact ± M/1024"),
-    an_pgd("l2", "two classes: each distance exact ± M/1024"),
+    # AN-PGD: ± M/1024; in l2 the tangential part of the random start remains.
+    Criterion(
+        attack="an_pgd",
+        norm="linf",
+        where="linear, roomy, 2 classes",
+        words="each distance exact ± M/1024 (in units of M/1024)",
+        found=DistanceBeyondExact(
+            run("an_pgd", "linear, roomy, 2 classes", "linf", size=NEAREST, max_radius=TWICE_FARTHEST)
+        ),
+        low=0,
+        high=1,
+        steep="holds",
+    ),
+    nearest(
+        "an_pgd",
+        "l2",
+        "median distance <= 1.022 x exact",
+        1.022,
+        statistic="median",
+        where="linear, roomy, 2 classes",
+        max_radius=TWICE_FARTHEST,
+    ),
     # Transfer from a network to itself is the white-box attack judged at its last iterate.
     *(
         Criterion(
@@ -250,8 +291,8 @@ COLUMN_A: tuple[Criterion, ...] = (
             where="linear",
             words="from itself: the verdicts of PGD's last iterate (examples that differ, %)",
             found=Different(
-                run("transfer", "linear", norm, source="linear", epsilon=RADII[norm], objective="margin"),
-                run("pgd", "linear", norm, iterate="last", epsilon=RADII[norm], objective="margin"),
+                run("transfer", "linear", norm, source="linear", epsilon=RADIUS, objective="margin"),
+                run("pgd", "linear", norm, iterate="last", epsilon=RADIUS, objective="margin"),
             ),
             low=0,
             high=0,

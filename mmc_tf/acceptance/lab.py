@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from mmc_tf.acceptance.networks import load_or_train
 from mmc_tf.attacks import AttackResult, Source, make
 from mmc_tf.data import Dataset
 
+# Values of settings that depend on the bed drawn.
+RADIUS = "radius"  # of epsilon: what two thirds of the images withstand
+TWICE_FARTHEST = "twice the farthest"  # of any length: twice the largest exact distance
 # Images with room on all sides, so that small perturbations never meet the box.
 ROOMY = {"low": 0.35, "high": 0.65}
 BEDS: dict[str, dict[str, Any]] = {
@@ -27,6 +31,7 @@ BEDS: dict[str, dict[str, Any]] = {
 }
 NETWORKS = {"MMC net": "MMC", "SCE net": "SCE"}
 TIMES_1000 = " x1000"  # appended to a network's name: its logits times 1,000
+TIMES_8 = " x8"  # appended to a bed's name; a power of 2, so that the exact distances stay the same
 STEEP = 3000.0  # the factor on a bed's logits that makes them as large as an MMC network's
 
 
@@ -47,7 +52,8 @@ class Run:
         attack: its registered name.
         where: a bed or a network, by its name here.
         norm: `linf`, `l2` or `l1`.
-        settings: further settings of the attack as (name, value); `source` names a place, and `members` attacks.
+        settings: further settings of the attack as (name, value); `source` names a place, `members` attacks, and
+            `RADIUS` and `TWICE_FARTHEST` are lengths.
         size: how many of the place's images; None: all.
     """
 
@@ -99,6 +105,16 @@ class Lab:
         """(N,) the exact distances on a bed."""
         return self._once(("margins", where, norm), lambda: exact_margins(self.place(where).model, norm=norm))
 
+    def radius(self, where: str, norm: str) -> float:
+        """The radius that two thirds of a bed's images withstand, midway between two of their exact distances."""
+        ranked = np.sort(self.margins(where, norm))
+        last_broken = len(ranked) // 3
+        return float(ranked[last_broken - 1 : last_broken + 1].mean())
+
+    def farthest(self, where: str, norm: str) -> float:
+        """The largest exact distance of a bed's images."""
+        return float(self.margins(where, norm).max())
+
     def result(self, run: Run, *, factor: float = 1.0) -> AttackResult:
         """What the attack finds, on a bed with its logits times `factor`."""
         return self._once((run, factor), lambda: self._attack(run, factor))
@@ -123,6 +139,11 @@ class Lab:
             size = self._examples or 128
             bed = make_bed(seed=(self.seed, number), size=size, factor=self._factor, **BEDS[where])
             return Place(bed, bed.images, bed.labels)
+        if where.endswith(TIMES_8):
+            place = self.place(where.removesuffix(TIMES_8))
+            bed = place.model
+            steeper = dataclasses.replace(bed, kernel=8 * bed.kernel, bias=8 * bed.bias)
+            return dataclasses.replace(place, model=steeper)
         if where.endswith(TIMES_1000):
             place = self.place(where.removesuffix(TIMES_1000))
             return Place(Scaled(place.model, 1000.0), place.images, place.labels)
@@ -133,6 +154,11 @@ class Lab:
     def _attack(self, run: Run, factor: float) -> AttackResult:
         place = self.place(run.where)
         settings = dict(run.settings)
+        for name, value in settings.items():
+            if value == RADIUS:
+                settings[name] = self.radius(run.where, run.norm)
+            elif value == TWICE_FARTHEST:
+                settings[name] = 2 * self.farthest(run.where, run.norm)
         if "source" in settings:
             settings["source"] = Source(settings["source"], self.place(settings["source"]).model)
         if "members" in settings:

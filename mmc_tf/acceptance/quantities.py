@@ -70,16 +70,18 @@ class ZeroGradients(_OfRun):
 
 @dataclass(frozen=True)
 class Exact(Quantity):
-    """The exact robust accuracy of a bed in %, for a radius."""
+    """The exact robust accuracy of a bed's first `size` images in %, within its radius."""
 
     where: str
     norm: str
-    epsilon: float
+    size: int | None = None
     in_points: ClassVar[bool] = True
 
     def value(self, lab: Lab, *, factor: float = 1.0) -> float:
         """The share of examples whose exact distance is larger."""
-        return 100.0 * float((lab.margins(self.where, self.norm) > self.epsilon).mean())
+        return 100.0 * float(
+            (lab.margins(self.where, self.norm)[: self.size] > lab.radius(self.where, self.norm)).mean()
+        )
 
 
 @dataclass(frozen=True)
@@ -103,18 +105,30 @@ class DistanceOverExact(_OfRun):
 
 
 @dataclass(frozen=True)
-class DistanceBeyondExact(_OfRun):
-    """The largest |distance found - exact distance|; inf if an example was not broken."""
+class AccuracyAtRadius(_OfRun):
+    """The share of examples, in %, that are left within the bed's radius by an attack for the least distance."""
 
-    digits: ClassVar[int] = 6
+    in_points: ClassVar[bool] = True
 
     def value(self, lab: Lab, *, factor: float = 1.0) -> float:
-        """In units of the pixels."""
+        """1 - mean(found within the radius)."""
+        result = lab.result(self.run, factor=factor)
+        broken = result.found & (result.distance <= lab.radius(self.run.where, self.run.norm))
+        return 100.0 * float(1 - broken.mean())
+
+
+@dataclass(frozen=True)
+class DistanceBeyondExact(_OfRun):
+    """The largest |distance found - exact distance| in units of M/1024, M = `TWICE_FARTHEST`; inf if one failed."""
+
+    def value(self, lab: Lab, *, factor: float = 1.0) -> float:
+        """Largest difference over M/1024."""
         found, correct = self._broken_and_correct(lab, factor)
         if not found[correct].all():
             return float("inf")
         exact = lab.margins(self.run.where, self.run.norm)[: self.run.size]
-        return float(np.abs(lab.result(self.run, factor=factor).distance - exact)[correct].max())
+        beyond = np.abs(lab.result(self.run, factor=factor).distance - exact)[correct].max()
+        return float(beyond) * 1024 / (2 * lab.farthest(self.run.where, self.run.norm))
 
 
 @dataclass(frozen=True)
