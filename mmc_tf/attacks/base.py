@@ -143,9 +143,10 @@ class Attack(abc.ABC):
         Raises:
             UserError: for an objective that does not fit the model, or too few classes for it.
         """
-        if self.differentiates:
-            targets = None if batch.targets is None else tf.constant(batch.targets)
-            self.oracle(model, tf.constant(batch.labels), targets).evaluate(tf.constant(batch.images))
+        targets = None if batch.targets is None else tf.constant(batch.targets)
+        oracle = self.oracle(model, tf.constant(batch.labels), targets)
+        ask = oracle.evaluate if self.differentiates else oracle.look
+        ask(tf.constant(batch.images))
 
     def oracle(self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any) -> Oracle:
         """What `run` may ask."""

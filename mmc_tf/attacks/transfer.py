@@ -73,9 +73,9 @@ class Transfer(IterativeAttack):
         return self.method, f"from {self.source.name}"
 
     def check_model(self, model: Model, batch: Batch) -> None:
-        """Also looks at the source."""
+        """Looks at the source, whose classes and objective must fit."""
         predict_checked(self.source.model, tf.constant(batch.images), batch.num_classes, "transfer_from")
-        super().check_model(model, batch)
+        super().check_model(self.source.model, batch)
 
     def fitting_objective(self, head: Any) -> str:
         """What fools the source best."""

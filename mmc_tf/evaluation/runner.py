@@ -14,14 +14,14 @@ import tensorflow as tf
 
 from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.compiling import forward
-from mmc_tf.attacks.ensemble import Ensemble
+from mmc_tf.attacks.ensemble import Ensemble, Stages
 from mmc_tf.attacks.oracle import Model, predict
 from mmc_tf.attacks.transfer import Transfer
 from mmc_tf.checks import check_number
 from mmc_tf.data import Split
 from mmc_tf.evaluation import diagnostics, records, store
 from mmc_tf.evaluation.fingerprints import SCHEMA_VERSION, Attacks, describe_plan, versions
-from mmc_tf.evaluation.plan import check_attacks, count_classes_of, find_head
+from mmc_tf.evaluation.plan import check_attacks, count_classes_of, find_head, name_attack
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.statistics import wilson_interval
 
@@ -120,6 +120,12 @@ def _head_climbed(work: _Work, attack: Attack) -> Any:
     return find_head(model, _gather(work.split, np.arange(1))[0][0])
 
 
+def _told_apart(stages: Stages) -> Stages:
+    """The stages of an ensemble, those of one name labelled by their settings."""
+    names = [name for name, _ in stages]
+    return tuple((name if names.count(name) == 1 else name_attack(member), member) for name, member in stages)
+
+
 def _attack_all(
     work: _Work, attack: Attack, *, stage: str, label: str, correct: np.ndarray
 ) -> tuple[records.Verdicts, dict[str, Any]]:
@@ -134,7 +140,7 @@ def _attack_all(
     verdicts = records.Verdicts.before_attack(correct)
     waterfall = []
     num_classes = count_classes_of(work.model, _gather(work.split, np.arange(1))[0][0])
-    for number, (name, member) in enumerate(attack.stages(num_classes)):
+    for number, (name, member) in enumerate(_told_apart(attack.stages(num_classes))):
         later = _attack_examples(
             work,
             member,

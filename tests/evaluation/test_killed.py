@@ -20,8 +20,8 @@ KILLS = 4
 
 
 def start(root, folder, *more):
-    command = [sys.executable, str(root / "eval_attacks.py"), "--epsilon=0.05,0.1", *more]
-    command += ["--num_steps=40", "--targeted", "--batch_size=10", f"--output_dir={folder}"]
+    command = [sys.executable, str(root / "eval_attacks.py"), *more]
+    command += ["--num_steps=40", "--batch_size=10", f"--output_dir={folder}"]
     environment = os.environ | {"PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
         command, cwd=folder.parent, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -43,20 +43,26 @@ def batches_on_disk(folder):
     }
 
 
-@pytest.mark.parametrize("attack", ["pgd,mim", "worst,pgd,mim"])  # `worst`: stages on survivors
-def test_killed_and_resumed_equals_uninterrupted(tmp_path, linear, request, attack):
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("--attack=pgd,mim", "--epsilon=0.05,0.1", "--targeted"),
+        ("--attack=worst,pgd,mim", "--epsilon=0.03,0.05"),  # stages on survivors
+    ],
+    ids=["attacks", "ensembles"],
+)
+def test_killed_and_resumed_equals_uninterrupted(tmp_path, linear, request, asked):
     root = request.config.rootpath
     run = tmp_path / "runs" / "linear"
     run.mkdir(parents=True)
     linear.save(run / "final.keras")
     flags = {"dataset": "digits", "loss": "SCE", "test_size": 200}
     (run / "config.json").write_text(json.dumps({"flags": flags, "finished": True}))
-    asked = f"--attack={attack}"
-    finish(start(root, tmp_path / "whole", asked))
+    finish(start(root, tmp_path / "whole", *asked))
 
     chance, folder, known = random.Random(), tmp_path / "killed", {}
     for number in range(KILLS):
-        process = start(root, folder, asked, *(["--resume"] if number else []))
+        process = start(root, folder, *asked, *(["--resume"] if number else []))
         wanted = len(known) + chance.randint(0 if number else 1, 12)
         while process.poll() is None and len(list(folder.glob("progress/attack-*/[0-9]*.npz"))) < wanted:
             time.sleep(0.001)
@@ -72,7 +78,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, linear, request, atta
                 index for path, (_, indices) in found.items() if path.parent == stage for index in indices
             ]
             assert len(attacked) == len(set(attacked))  # and nobody is attacked twice
-    finish(start(root, folder, asked, "--resume"))
+    finish(start(root, folder, *asked, "--resume"))
 
     expected, resumed = (
         json.loads((tmp_path / name / "results.json").read_text()) for name in ("whole", "killed")

@@ -1,13 +1,16 @@
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmc_tf.attacks import CW, FGSM, PGD, AutoAttack, Source, Worst
+from mmc_tf.attacks import APGDDLR, CW, FGSM, PGD, AutoAttack, Source, Transfer, Worst
 from mmc_tf.attacks.gaussian import Gaussian
+from mmc_tf.attacks.spsa import SPSA
 from mmc_tf.checks import UserError
 from mmc_tf.evaluation.plan import check_attacks, default_epsilon, describe_attack, name_attack, plan_attacks
+from mmc_tf.models.heads import MMCLogits
 
 
 def options(**changes):
@@ -238,6 +241,38 @@ def of_rank_one(images):
 def test_models_that_return_no_logits_are_refused(model, said, attack):
     with pytest.raises(UserError, match=said):
         check_attacks(model, np.zeros((1, 1, 4), np.float32), [("a", attack)])
+
+
+@pytest.mark.parametrize(
+    ("attack", "num_classes", "said"),
+    [
+        (SPSA(epsilon=0.1, objective="mmc"), 10, "MM centers"),
+        (SPSA(epsilon=0.1, objective="dlr"), 2, "2 classes"),
+        (APGDDLR(epsilon=0.1), 2, "2 classes"),
+        (
+            Worst(epsilon=0.1, members=(FGSM(epsilon=0.1), SPSA(epsilon=0.1, objective="mmc"))),
+            10,
+            "MM centers",
+        ),
+    ],
+)
+def test_attacks_without_gradients_and_members_are_tried_too(kit, attack, num_classes, said):
+    with pytest.raises(UserError, match=said):
+        check_attacks(kit.read_logits, np.zeros((1, 1, num_classes), np.float32), [("a", attack)])
+
+
+def test_the_objective_of_transfer_must_fit_the_source(kit, digits):
+    inputs = keras.Input(digits.image_shape)
+    centers = keras.Model(inputs, MMCLogits(10)(keras.layers.Dense(9)(keras.layers.Flatten()(inputs))))
+    dense = kit.ridge_classifier(digits.train.as_float(), digits.train.labels)
+    image = digits.test.part(0, 1).as_float()[0]
+
+    def transfer(source):
+        return [("t", Transfer(epsilon=0.1, objective="mmc_margin", source=Source("s", source)))]
+
+    check_attacks(dense, image, transfer(centers))
+    with pytest.raises(UserError, match="MM centers"):
+        check_attacks(centers, image, transfer(dense))
 
 
 def test_description_of_ensembles_and_of_the_least_distance():

@@ -93,6 +93,15 @@ def test_each_stage_attacks_the_survivors_alone(tmp_path, kit):
     assert arrays["queries"][0].tolist() == [0, 11, 11, 22, 22, 22, *[33] * 4]
 
 
+def test_stages_of_one_name_are_told_apart(tmp_path, linear, digits):
+    pgd = tuple(PGD(epsilon=EPSILON, num_steps=num_steps) for num_steps in (2, 3))
+    worst = Worst(epsilon=EPSILON, members=(FGSM(epsilon=EPSILON), *pgd))
+    split = digits.test.part(0, 10)
+    results = evaluate(linear, split, [("w", worst)], output_dir=tmp_path / "o")
+    labels = [stage["label"] for stage in results["attacks"][0]["waterfall"]]
+    assert labels == ["fgsm", "pgd-2 linf 0.1", "pgd-3 linf 0.1"]
+
+
 def test_nothing_is_done_where_nobody_survives(tmp_path, kit):
     split = kit.split_of_logits([0, 0], [0, 0])
     stages = (kit.ScriptedAttack([1, 1]), kit.ScriptedAttack([1, 1]))
