@@ -8,7 +8,23 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["bim", "fgsm", "mim", "pgd", "projections", "registry"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "apgd_ce",
+        "apgd_dlr",
+        "apgd_t",
+        "bim",
+        "fgsm",
+        "mim",
+        "mt_pgd",
+        "pgd",
+        "projections",
+        "registry",
+        "slide",
+        "target_runs",
+    ],
+)
 def test_docstring_examples(name):
     outcome = doctest.testmod(importlib.import_module(f"mmc_tf.attacks.{name}"))
     assert outcome.attempted > 0
