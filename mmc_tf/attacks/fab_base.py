@@ -20,6 +20,7 @@ from mmc_tf.checks import check_number
 
 # What random starts are scaled by where neither ε nor a distance found is finite: AutoAttack's own radii.
 START_RADII = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
+LEAST_SHARE = 1e-4  # of the way from x to the plane, that a step from this side of it takes at least
 SHORTEST = 1e-8  # floor of the lengths that α is computed from
 
 
@@ -41,7 +42,8 @@ class FABAttack(MinimumNormAttack):
 
     d1 and d2 lead from x_k and from the clean x to the plane `Plane` within the box; α =
     min(‖d1‖/(‖d1‖ + ‖d2‖), α_max) (Croce & Hein, ICML 2020, Section 2). A misclassified x_{k+1} is recorded if
-    it is the nearest so far, and becomes x + β(x_{k+1} - x). Wrong means other than the true label.
+    it is the nearest so far, and becomes x + β(x_{k+1} - x). Wrong means other than the true label. One thing
+    is added to the paper: `LEAST_SHARE`, without which one example in fifty stops 10 % short in float32.
 
     The first run starts at x, others at x + ½·min(distance found, ε)·u with a random direction u of norm 1.
     Runs after the first leave out the examples that are broken within ε already; without ε there are none.
@@ -173,8 +175,12 @@ class FABAttack(MinimumNormAttack):
         """x_{k+1} before the backward step, as x and a perturbation: pixels that no d moves keep x's values."""
         delta = point - images
         away = tf.reduce_sum(plane.normal * delta, [1, 2, 3])
-        d1 = step_to_hyperplane(point, plane.normal, -plane.value, norm=self.norm)
-        d2 = step_to_hyperplane(images, plane.normal, away - plane.value, norm=self.norm)
+        whole = away - plane.value
+        # A step from beyond the plane lands on it but for terms of second order, and one from there would
+        # vanish in the rounding of the pixels: examples would stand on the boundary for ever.
+        rest = tf.where(plane.value <= 0, tf.maximum(-plane.value, LEAST_SHARE * whole), -plane.value)
+        d1 = step_to_hyperplane(point, plane.normal, rest, norm=self.norm)
+        d2 = step_to_hyperplane(images, plane.normal, whole, norm=self.norm)
         one, two = (tf.maximum(lengths(d, norm=self.norm), SHORTEST) for d in (d1, d2))
         alpha = spread(tf.minimum(one / (one + two), tunables["alpha_max"]))
         overshoot = tunables["overshoot"]
