@@ -1,4 +1,7 @@
-"""What all attacks share: their settings, the checks of what comes in, compiling, and judging."""
+"""What all attacks share: their settings, the checks of what comes in, compiling, and judging.
+
+More than 300 lines, because one class explains to whoever writes an attack all that it may set and must give.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Source:
 class Transfer(IterativeAttack):
     """Crafts on the source with its own best objective, and judges on the target (MMC, Section 4.4, Figure 4).
 
-    Every example is attacked on the source, those that it misclassifies too, up to the last step: an image
+    Examples are attacked on the source up to the last step, those that it misclassifies too: an image
     that only just fools the source seldom fools another network. Targeted attacks transfer badly and are left
     out. On the network itself it is the white-box attack judged at its last iterate.
 
@@ -86,16 +86,17 @@ class Transfer(IterativeAttack):
         images, labels = tf.constant(batch.images), tf.constant(batch.labels)
         clean = predict_checked(model, images, batch.num_classes, "model")
         source_clean = predict_checked(self.source.model, images, batch.num_classes, "transfer_from")
+        attacked = batch.active & (clean == batch.labels)
         arguments = (
             images,
             labels,
             tf.constant(batch.indices, tf.int64),
             tf.constant(batch.seed, tf.int64),
+            tf.constant(attacked),
             as_tensors(self.tunables()),
         )
         crafted = compiled(self.source.model, self.static_key(), self._perturb, arguments)(*arguments).numpy()
-        attacked = batch.active & (clean == batch.labels)
-        passes = len(labels)
+        steps = int(attacked.sum()) * self.num_steps
         result = judge(
             model,
             batch,
@@ -105,21 +106,21 @@ class Transfer(IterativeAttack):
             queries=batch.active.astype(np.int32),
             zero_gradient=np.zeros(len(labels), bool),
             clean_prediction=clean,
-            forward_passes=passes * (2 + self.num_steps),
-            backward_passes=passes * self.num_steps,
+            forward_passes=steps + 2 * len(labels),
+            backward_passes=steps,
         )
         return dataclasses.replace(result, source_correct=source_clean == batch.labels)
 
-    def _perturb(self, source, images, labels, indices, seed, tunables):
+    def _perturb(self, source, images, labels, indices, seed, attacked, tunables):
         inner = get(self.method)(epsilon=self.epsilon, norm=self.norm, iterate="last")
         crafted = inner.run(
-            self.oracle(source, labels, None, packing=False),
+            self.oracle(source, labels, None),
             images,
             indices=indices,
             seed=seed,
             tunables=as_tensors(inner.tunables()) | tunables,
             clean=None,
-            active=tf.ones_like(labels, tf.bool),
+            active=attacked,
         )
         return crafted.adversarial
 
