@@ -95,6 +95,7 @@ TRAITS: dict[str, Traits] = {
     "apgd_ce": Traits(
         settings={"num_steps": 8},
         random=True,
+        chance_radius=2.0,
         scale_free=False,
         adds_steps=(*STEPS, {"num_steps": 20, "num_restarts": 3}),
         rounding=5e-5,  # the gradient of cross-entropy follows the softmax continuously
@@ -102,11 +103,13 @@ TRAITS: dict[str, Traits] = {
     "apgd_dlr": Traits(
         settings={"num_steps": 8},
         random=True,
+        chance_radius=2.0,
         adds_steps=(*STEPS, {"num_steps": 20, "num_restarts": 3}),
     ),
     "apgd_t": Traits(
         settings={"num_steps": 8},
         random=True,
+        chance_radius=2.0,
         adds_steps=tuple({"num_steps": 10, "num_targets": targets} for targets in (1, 2, 3)),
     ),
     "slide": Traits(settings={"num_steps": 4}),
