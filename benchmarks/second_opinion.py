@@ -92,7 +92,7 @@ def second_opinion(arguments: argparse.Namespace) -> int:
     correct = logits.argmax(axis=1) == labels
 
     digest = hashlib.sha256(model_file.read_bytes() + images.tobytes() + labels.tobytes()).hexdigest()[:10]
-    folder = pathlib.Path(arguments.out) / f"{pathlib.Path(arguments.checkpoint).resolve().stem}-{digest}"
+    folder = pathlib.Path(arguments.out) / f"{model_file.resolve().parent.name}-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "inputs.npz", images=images, labels=labels, logits=logits)
     plan = {

@@ -62,7 +62,7 @@ class MarginNetwork(torch.nn.Module):
 def attack(case: Case, network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Adversarial images (N, C, H, W) of one chunk."""
     if case.climbs_margin:
-        network = MarginNetwork(network, labels)
+        network = MarginNetwork(network, labels).eval()
     if case.library == "foolbox":
         epsilons = None if case.measure == "distance" else case.epsilon
         peer = getattr(foolbox.attacks, case.peer)(**case.theirs)
