@@ -108,7 +108,10 @@ def test_no_work_is_done_once_all_are_broken():
         (lambda: attacks.AutoAttack(epsilon=0.1, objective="ce"), r"`objective`.*has its own"),
         (lambda: attacks.AutoAttack(epsilon=0.1, num_queries=0), r"`num_queries`.*>= 1"),
         (lambda: attacks.Worst(epsilon=0.5, members=(weak(),)), r"`members`.*linf 0\.5.*bim"),
-        (lambda: attacks.Worst(epsilon=EPSILON, members=(weak(targeted=True),)), r"`members`.*untargeted.*bim"),
+        (
+            lambda: attacks.Worst(epsilon=EPSILON, members=(weak(targeted=True),)),
+            r"`members`.*untargeted.*bim",
+        ),
         (
             lambda: attacks.Worst(epsilon=EPSILON, members=(weak(),)).perturb(
                 BED, BED.images, BED.labels, indices=np.arange(24)
