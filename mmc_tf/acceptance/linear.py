@@ -50,6 +50,7 @@ def make_bed(
     factor: float | tf.Variable = 1.0,
     low: float = 0.0,
     high: float = 1.0,
+    centred: bool = False,
 ) -> LinearBed:
     """Draws a bed: W ~ N(0, 100/D), b ~ N(0, 1), images uniform in [low, high].
 
@@ -61,6 +62,7 @@ def make_bed(
         factor: of all logits.
         low: least pixel, >= 0; with `high` well inside [0, 1] small perturbations never meet the box.
         high: largest pixel, <= 1.
+        centred: h = factor·((x - ½)W + b), so that no draw of W puts all images into one class.
 
     Example:
         >>> make_bed(size=2).images.shape
@@ -71,6 +73,8 @@ def make_bed(
     kernel = generator.normal(0, np.sqrt(100 / dim), (dim, num_classes)).astype(np.float32)
     bias = generator.normal(0, 1, num_classes).astype(np.float32)
     images = generator.uniform(low, high, (size, *shape)).astype(np.float32)
+    if centred:
+        bias = (bias - 0.5 * kernel.sum(axis=0)).astype(np.float32)
     return LinearBed(kernel, bias, images, factor)
 
 
@@ -97,7 +101,7 @@ def largest_gain(w: np.ndarray, x: np.ndarray, *, norm: str, epsilon: float) -> 
         epsilon: radius ε > 0.
 
     Example:
-        >>> largest_gain(np.array([2.0, -1.0]), np.array([0.9, 0.5]), norm="linf", epsilon=0.2)
+        >>> round(largest_gain(np.array([2.0, -1.0]), np.array([0.9, 0.5]), norm="linf", epsilon=0.2), 6)
         0.4
     """
     room = np.where(w > 0, 1 - x, x)

@@ -66,9 +66,11 @@ def test_what_changes_with_the_logits_is_measured_at_both():
     """Everything on a linear bed, but for what is scaled already or draws noise where cross-entropy is blind."""
     for criterion in COLUMN_A:
         if criterion.where in BEDS and criterion.steep is None:
-            assert (criterion.attack, "L1" in criterion.words) in {("ddn", False), ("ead", False), ("cw", False)}, (
-                criterion.words
-            )
+            assert (criterion.attack, "L1" in criterion.words) in {
+                ("ddn", False),
+                ("ead", False),
+                ("cw", False),
+            }, criterion.words
 
 
 @pytest.mark.parametrize(

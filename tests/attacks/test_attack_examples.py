@@ -11,11 +11,16 @@ import pytest
 @pytest.mark.parametrize(
     "name",
     [
+        "an_pgd",
         "apgd_ce",
         "apgd_dlr",
         "apgd_t",
         "bim",
+        "deepfool",
+        "fab",
+        "fab_t",
         "fgsm",
+        "hyperplane",
         "mim",
         "mt_pgd",
         "pgd",

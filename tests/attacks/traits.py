@@ -65,9 +65,12 @@ TRAITS: dict[str, Traits] = {
     "ddn": Traits(settings={"num_steps": 10}),
     "deepfool": Traits(adds_steps=tuple({"num_steps": steps} for steps in (0, 1, 5))),
     "fab": Traits(
-        settings={"num_steps": 6}, adds_steps=(*STEPS, *({"num_restarts": runs} for runs in (1, 2, 4)))
+        rounding=1e-5,
+        settings={"num_steps": 6},
+        adds_steps=(*STEPS, *({"num_restarts": runs} for runs in (1, 2, 4))),
     ),
     "fab_t": Traits(
+        rounding=1e-5,
         settings={"num_steps": 6, "num_targets": 2},
         adds_steps=(*STEPS, *({"num_targets": targets} for targets in (1, 2, 3))),
     ),
@@ -123,6 +126,7 @@ TRAITS |= {
     "autoattack": Traits(
         settings={"num_iterations": 5, "num_queries": 20},
         random=True,
+        rounding=5e-5,
         scale_free=False,
         adds_steps=tuple({"num_iterations": n, "num_queries": 10 * n} for n in (1, 5, 20)),
     ),
