@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+import second_opinion
 from opinions import cases as cases_module
 from opinions.comparison import Outcome, compare, distances, format_table, read_outcome, write_outcome
 
 from mmc_tf.attacks import make
+from mmc_tf.checks import UserError
 
 LABELS = np.zeros(4, np.int32)
 CORRECT = np.array([True, True, True, False])
@@ -125,3 +127,30 @@ def test_results_are_kept_under_names_that_parameters_change_and_tolerances_do_n
     np.testing.assert_array_equal(read.adversarial, outcome([0.1, 0, 0, 0], [1, 0, 0, 5]).adversarial)
     assert (read.prediction.tolist(), read.seconds) == ([1, 0, 0, 5], 2.5)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_comparisons_are_chosen_by_attack_or_by_name():
+    cases = all_cases()
+    assert [case.name for case in second_opinion.chosen(cases, "ddn, square-l2")] == ["square-l2", "ddn-l2"]
+    assert len(second_opinion.chosen(cases, "pgd")) == 3
+    assert second_opinion.chosen(cases, None) == cases
+    with pytest.raises(UserError, match=r"`attacks`. Expected some of apgd_ce, .* Received: attacks=nonsense"):
+        second_opinion.chosen(cases, "pgd,nonsense")
+
+
+def test_one_failure_makes_the_exit_status_1(capsys):
+    case = cases_module.square("linf", 0.1, 10)
+    row = judge(case, outcome([0.1] * 4, [1, 1, 1, 5]), outcome([0.1] * 4, [1, 1, 1, 5]))
+    assert second_opinion.report([row, row]) == 0
+    assert second_opinion.report([row, dataclasses.replace(row, passed=False)]) == 1
+    assert "1 of 2 comparisons pass; fail: square-linf" in capsys.readouterr().out
+
+
+def test_an_interpreter_without_the_peers_is_refused_before_the_long_work(tmp_path):
+    missing = tmp_path / "python"
+    with pytest.raises(UserError, match=r"`peer_python`. Expected an interpreter with torch.*\.\[bench\]"):
+        second_opinion.check_peers(str(missing))
+    missing.write_text("#!/bin/sh\necho ModuleNotFoundError: torch >&2\nexit 1\n")
+    missing.chmod(0o755)
+    with pytest.raises(UserError, match="python: ModuleNotFoundError: torch"):
+        second_opinion.check_peers(str(missing))
