@@ -10,7 +10,7 @@ from typing import Any
 
 from mmc_tf.acceptance import formulas
 from mmc_tf.acceptance.criterion import Criterion
-from mmc_tf.acceptance.lab import RADIUS, TIMES_8, TWICE_FARTHEST, run
+from mmc_tf.acceptance.lab import RADIUS, TWICE_FARTHEST, run
 from mmc_tf.acceptance.quantities import (
     AccuracyAtRadius,
     Different,
@@ -85,7 +85,7 @@ def cross_entropy(
     class prevails.
     """
     return (
-        fixed(attack, norm, f"CE: {words}", high, where="linear" + TIMES_8, steep=None, **settings),
+        fixed(attack, norm, f"CE: {words}", high, where="linear x8", steep=None, **settings),
         fixed(attack, norm, "CE: <= exact + 4", MIXED, steep="blind", **settings),
     )
 
@@ -249,7 +249,7 @@ COLUMN_A: tuple[Criterion, ...] = (
     *(
         nearest("ddn", "l2", words, high, statistic=statistic, num_steps=1000, **settings)
         for settings, objective in (
-            ({"where": "linear, roomy" + TIMES_8, "steep": None}, "CE"),
+            ({"where": "linear, roomy x32", "steep": None}, "CE"),
             ({"objective": "margin"}, "margin"),
         )
         for words, high, statistic in (

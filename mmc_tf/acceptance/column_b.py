@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmc_tf.acceptance.criterion import Criterion
-from mmc_tf.acceptance.lab import TIMES_1000, Run, run
+from mmc_tf.acceptance.lab import Run, run
 from mmc_tf.acceptance.quantities import MeanDistance, Quantity, RobustAccuracy, ZeroGradients
 
 EPSILON = 0.1
@@ -84,7 +84,7 @@ def sees(attack: str, **settings: Any) -> Criterion:
 
 def finite_and_scale_free(where: str) -> Criterion:
     """DeepFool's distances do not change with the size of the logits."""
-    one, two = far("deepfool", where + TIMES_1000), far("deepfool", where)
+    one, two = far("deepfool", f"{where} x1000"), far("deepfool", where)
     return order(
         "deepfool",
         where,

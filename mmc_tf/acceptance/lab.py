@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.acceptance.linear import exact_margins, make_bed
+from mmc_tf.acceptance.linear import LinearBed, exact_margins, make_bed
 from mmc_tf.acceptance.networks import load_or_train
 from mmc_tf.attacks import AttackResult, Source, make
 from mmc_tf.data import Dataset
@@ -30,8 +30,7 @@ BEDS: dict[str, dict[str, Any]] = {
     "linear, roomy, 2 classes": {"num_classes": 2, **ROOMY},
 }
 NETWORKS = {"MMC net": "MMC", "SCE net": "SCE"}
-TIMES_1000 = " x1000"  # appended to a network's name: its logits times 1,000
-TIMES_8 = " x8"  # appended to a bed's name; a power of 2, so that the exact distances stay the same
+TIMES = " x"  # between the name of a place and a factor of its logits, as in "linear x8"
 STEEP = 3000.0  # the factor on a bed's logits that makes them as large as an MMC network's
 
 
@@ -139,17 +138,21 @@ class Lab:
             size = self._examples or 128
             bed = make_bed(seed=(self.seed, number), size=size, factor=self._factor, **BEDS[where])
             return Place(bed, bed.images, bed.labels)
-        if where.endswith(TIMES_8):
-            place = self.place(where.removesuffix(TIMES_8))
-            bed = place.model
-            steeper = dataclasses.replace(bed, kernel=8 * bed.kernel, bias=8 * bed.bias)
-            return dataclasses.replace(place, model=steeper)
-        if where.endswith(TIMES_1000):
-            place = self.place(where.removesuffix(TIMES_1000))
-            return Place(Scaled(place.model, 1000.0), place.images, place.labels)
+        if TIMES in where:
+            name, _, times = where.rpartition(TIMES)
+            return self._steeper(self.place(name), int(times))
         model = load_or_train(NETWORKS[where], self._data.train, self._network_dir, seed=self._network_seed)
         test = self._data.test.part(0, self._examples or 200)
         return Place(model, test.as_float(), test.labels)
+
+    def _steeper(self, place: Place, times: int) -> Place:
+        if isinstance(place.model, LinearBed):
+            # In the weights, so that the exact distances are computed of what is attacked.
+            bed = place.model
+            model = dataclasses.replace(bed, kernel=times * bed.kernel, bias=times * bed.bias)
+        else:
+            model = Scaled(place.model, float(times))
+        return dataclasses.replace(place, model=model)
 
     def _attack(self, run: Run, factor: float) -> AttackResult:
         place = self.place(run.where)
