@@ -134,7 +134,9 @@ def test_comparisons_are_chosen_by_attack_or_by_name():
     assert [case.name for case in second_opinion.chosen(cases, "ddn, square-l2")] == ["square-l2", "ddn-l2"]
     assert len(second_opinion.chosen(cases, "pgd")) == 3
     assert second_opinion.chosen(cases, None) == cases
-    with pytest.raises(UserError, match=r"`attacks`. Expected some of apgd_ce, .* Received: attacks=nonsense"):
+    with pytest.raises(
+        UserError, match=r"`attacks`. Expected some of apgd_ce, .* Received: attacks=nonsense"
+    ):
         second_opinion.chosen(cases, "pgd,nonsense")
 
 
