@@ -7,15 +7,13 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from mmc_tf.attacks.apgd_climb import Climb, spread
-from mmc_tf.attacks.projections import clip_box, example_axes, project_l1_and_box
+from mmc_tf.attacks.projections import example_axes, nearest_in_l1
 from mmc_tf.attacks.starts import per_example
 
 FIRST_FIFTH = 5  # κ = 1/5 in the first period
 SHRINK = 1.5  # by which steps are divided
 LEAST_STEP = 0.1  # of ε
 SETTLED = 0.95  # a support that shrinks by less than 5 % in a period has settled
-INSIDE = 1 - 1e-6  # sums in float32 are not more exact
-ULP = 2.0**-23  # of float32, relative
 
 
 class SupportMemory(NamedTuple):
@@ -101,38 +99,6 @@ class SparseRule:
         """x_{k+1}, (N, H, W, C)."""
         step = sparse_step(climb.gradient, number=memory.number, size=memory.step_size)
         return self.enter(climb.point + step)
-
-
-def nearest_in_l1(point: tf.Tensor, images: tf.Tensor, *, epsilon: tf.Tensor) -> tf.Tensor:
-    """x + P(x_k - x), P the projection on {‖δ‖₁ <= ε} ∩ box, within ε after rounding too.
-
-    Args:
-        point: (N, H, W, C) any points x_k.
-        images: (N, H, W, C) clean images x.
-        epsilon: scalar radius.
-
-    Returns:
-        (N, H, W, C).
-    """
-    return add_inwards(images, project_l1_and_box(point - images, images, epsilon=INSIDE * epsilon))
-
-
-def add_inwards(images: tf.Tensor, delta: tf.Tensor) -> tf.Tensor:
-    """clip01(x + δ), rounded towards x.
-
-    Rounding to nearest lengthens a dense δ in l1: by 5e-6 at ε = .3 and 3,072 coordinates.
-
-    Args:
-        images: (N, ...) clean images x in [0, 1].
-        delta: (N, ...) perturbations.
-
-    Returns:
-        (N, ...), no coordinate further from x than δ says.
-    """
-    moved = images + delta
-    too_far = tf.abs(moved - images) > tf.abs(delta)
-    moved = tf.where(too_far, moved - tf.sign(delta) * ULP * moved, moved)
-    return clip_box(tf.where(delta > 0, tf.maximum(moved, images), tf.minimum(moved, images)))
 
 
 def sparse_step(gradient: tf.Tensor, *, number: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

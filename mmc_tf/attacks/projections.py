@@ -9,6 +9,8 @@ from cleverhans.tf2.utils import clip_eta
 from mmc_tf.checks import check_choice
 
 BISECTIONS = 40  # float32 has nothing left to halve before
+INSIDE = 1 - 1e-6  # of a radius in l1: sums in float32 are not more exact
+ULP = 2.0**-23  # of float32, relative
 ORDERS = {"linf": np.inf, "l2": 2, "l1": 1}
 
 
@@ -99,3 +101,35 @@ def project_l1_and_box(delta: tf.Tensor, images: tf.Tensor, *, epsilon: tf.Tenso
         lambda low, high: True, halve, (low, high), maximum_iterations=BISECTIONS, parallel_iterations=1
     )
     return tf.sign(delta) * shrink(tf.where(fits(low), low, high))
+
+
+def nearest_in_l1(point: tf.Tensor, images: tf.Tensor, *, epsilon: tf.Tensor) -> tf.Tensor:
+    """x + P(x_k - x), P the projection on {‖δ‖₁ <= ε} ∩ box, within ε after rounding too.
+
+    Args:
+        point: (N, H, W, C) any points x_k.
+        images: (N, H, W, C) clean images x.
+        epsilon: scalar radius.
+
+    Returns:
+        (N, H, W, C).
+    """
+    return add_inwards(images, project_l1_and_box(point - images, images, epsilon=INSIDE * epsilon))
+
+
+def add_inwards(images: tf.Tensor, delta: tf.Tensor) -> tf.Tensor:
+    """clip01(x + δ), rounded towards x.
+
+    Rounding to nearest lengthens a dense δ in l1: by 5e-6 at ε = .3 and 3,072 coordinates.
+
+    Args:
+        images: (N, ...) clean images x in [0, 1].
+        delta: (N, ...) perturbations.
+
+    Returns:
+        (N, ...), no coordinate further from x than δ says.
+    """
+    moved = images + delta
+    too_far = tf.abs(moved - images) > tf.abs(delta)
+    moved = tf.where(too_far, moved - tf.sign(delta) * ULP * moved, moved)
+    return clip_box(tf.where(delta > 0, tf.maximum(moved, images), tf.minimum(moved, images)))

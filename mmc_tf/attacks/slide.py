@@ -8,10 +8,15 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from mmc_tf.attacks.apgd_l1 import INSIDE, add_inwards, nearest_in_l1
 from mmc_tf.attacks.gradient_attack import Memory
 from mmc_tf.attacks.pgd import PGD
-from mmc_tf.attacks.projections import example_axes, project_l1_and_box
+from mmc_tf.attacks.projections import (
+    INSIDE,
+    add_inwards,
+    example_axes,
+    nearest_in_l1,
+    project_l1_and_box,
+)
 from mmc_tf.attacks.registry import attacks
 from mmc_tf.checks import argument_error, check_number
 

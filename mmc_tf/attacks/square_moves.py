@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from mmc_tf.attacks.projections import clip_box, project_l1_and_box
+from mmc_tf.attacks.projections import clip_box, nearest_in_l1
 from mmc_tf.attacks.square_windows import corner, pattern, place_pattern, window
 
 PER_AXIS = 5  # squares of the l2 and l1 start along the image's height
 FLOOR = 1e-12  # the least divisor
-L1_SLACK = 1 - 1e-6  # of the radius, for rounding
 
 
 def grid(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -156,5 +155,5 @@ def _stretch(delta: tf.Tensor, *, norm: str, epsilon: tf.Tensor) -> tf.Tensor:
 def _inside(delta: tf.Tensor, images: tf.Tensor, *, norm: str, epsilon: tf.Tensor) -> tf.Tensor:
     """x + δ in the box; in l1 by the projection on ball and box together."""
     if norm == "l1":
-        delta = project_l1_and_box(delta, images, epsilon=L1_SLACK * epsilon)
+        return nearest_in_l1(images + delta, images, epsilon=epsilon)
     return clip_box(images + delta)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import tensorflow as tf
 from cleverhans.tf2.utils import optimize_linear
 
-from mmc_tf.attacks.projections import ORDERS, clip_box, example_axes, project_ball
+from mmc_tf.attacks.projections import (
+    INSIDE,
+    ORDERS,
+    add_inwards,
+    clip_box,
+    example_axes,
+    project_ball,
+)
 
 TINY = 2.0**-126  # the least normal float32: TensorFlow flushes what is smaller to zero
 
@@ -74,9 +81,11 @@ def move(
             In linf the two orders agree; in l2 clipping first spends less of the radius outside the box.
 
     Returns:
-        (N, ...) the next iterates, within ball and box.
+        (N, ...) the next iterates, within ball and box; in l1 after rounding too.
     """
     reached = point + step
     if box_first:
         reached = clip_box(reached)
+    if norm == "l1":
+        return add_inwards(clean, project_ball(reached - clean, norm=norm, epsilon=INSIDE * epsilon))
     return clip_box(clean + project_ball(reached - clean, norm=norm, epsilon=epsilon))

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from linear_bed import exactly_robust, make_bed
 from small_models import predictions, small_images, small_model
-from traits import CASES, FIXED, JUDGED, RADII, TARGETED, TRAITS, build
+from traits import CASES, FIXED, JUDGED, RADII, TARGETED, TRAITS, build, parameters
 
 from mmc_tf import attacks
 from mmc_tf.attacks.judging import radius_limit
@@ -41,7 +41,7 @@ def test_every_attack_has_traits():
     assert set(TRAITS) == set(attacks.names())
 
 
-@pytest.mark.parametrize(("name", "norm"), CASES)
+@pytest.mark.parametrize(("name", "norm"), parameters(CASES))
 def test_ball_box_verdict_and_batches(name, norm, model, images):
     """U1 and U3, on both kinds of head and with the objective that fits the head."""
     labels = predictions(model, images)
@@ -70,7 +70,7 @@ def test_ball_box_verdict_and_batches(name, norm, model, images):
 
 
 @pytest.mark.parametrize("epsilon", [1 / 255, 1.0])
-@pytest.mark.parametrize(("name", "norm"), FIXED)
+@pytest.mark.parametrize(("name", "norm"), parameters(FIXED))
 def test_small_and_large_radii(name, norm, epsilon):
     """U1 where rounding and the box matter most."""
     result = attack_bed(build(name, norm, epsilon=epsilon))
@@ -80,7 +80,7 @@ def test_small_and_large_radii(name, norm, epsilon):
     assert result.adversarial.max() <= 1
 
 
-@pytest.mark.parametrize(("name", "norm"), FIXED)
+@pytest.mark.parametrize(("name", "norm"), parameters(FIXED))
 def test_radius_zero_returns_the_input(name, norm):
     """U2."""
     result = attack_bed(build(name, norm, epsilon=0.0))
@@ -89,7 +89,7 @@ def test_radius_zero_returns_the_input(name, norm):
     assert not result.distance.any()
 
 
-@pytest.mark.parametrize(("name", "norm"), CASES)
+@pytest.mark.parametrize(("name", "norm"), parameters(CASES))
 def test_what_the_logits_may_do_without_changing_anything(name, norm):
     """U4 and U5: a constant on all logits of an example, a factor, and another order of the classes."""
     order = np.arange(4) if TRAITS[name].own_classes else np.array([2, 0, 3, 1])
@@ -123,7 +123,7 @@ def test_stronger_settings_break_more(name):
         assert 1 - broken[-1] <= 1 / 4
 
 
-@pytest.mark.parametrize(("name", "norm"), JUDGED)
+@pytest.mark.parametrize(("name", "norm"), parameters(JUDGED))
 def test_nothing_breaks_that_is_exactly_robust(name, norm):
     """U7."""
     for epsilon in (SMALL[norm], 2 * SMALL[norm]):
@@ -133,7 +133,7 @@ def test_nothing_breaks_that_is_exactly_robust(name, norm):
         assert not (result.success & robust).any()
 
 
-@pytest.mark.parametrize(("name", "norm"), CASES)
+@pytest.mark.parametrize(("name", "norm"), parameters(CASES))
 def test_the_seed_matters_if_and_only_if_there_is_chance(name, norm):
     # Steps too short to end in a corner of the ball from anywhere.
     radius = TRAITS[name].chance_radius * SMALL[norm]
@@ -143,7 +143,7 @@ def test_the_seed_matters_if_and_only_if_there_is_chance(name, norm):
     assert bool(np.any(one != two)) == TRAITS[name].random
 
 
-@pytest.mark.parametrize(("name", "norm"), CASES)
+@pytest.mark.parametrize(("name", "norm"), parameters(CASES))
 def test_new_numbers_cost_no_new_trace(name, norm):
     calls = []
 
@@ -167,7 +167,7 @@ def test_new_numbers_cost_no_new_trace(name, norm):
     assert len(calls) == traced
 
 
-@pytest.mark.parametrize(("name", "norm"), CASES)
+@pytest.mark.parametrize(("name", "norm"), parameters(CASES))
 def test_misclassified_images_are_left_alone(name, norm):
     labels = BED.labels.copy()
     labels[::3] = (labels[::3] + 1) % 4
@@ -184,7 +184,7 @@ def test_misclassified_images_are_left_alone(name, norm):
             np.testing.assert_array_equal(result.success[::3], (result.targets == BED.labels)[::3])
 
 
-@pytest.mark.parametrize(("name", "norm"), TARGETED)
+@pytest.mark.parametrize(("name", "norm"), parameters(TARGETED))
 def test_targeted_verdicts(name, norm):
     epsilon = 2 * RADII[norm] if (name, norm) in FIXED else None
     result = attack_bed(build(name, norm, targeted=True, epsilon=epsilon, num_steps=20))

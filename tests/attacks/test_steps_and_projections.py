@@ -8,7 +8,7 @@ import tensorflow as tf
 from scipy.optimize import minimize
 
 from mmc_tf.attacks.judging import is_valid, is_within, radius_limit
-from mmc_tf.attacks.projections import measure, project_ball, project_l1_and_box
+from mmc_tf.attacks.projections import add_inwards, measure, project_ball, project_l1_and_box
 from mmc_tf.attacks.steps import dense_step, move, rescale, steepest_step
 from mmc_tf.checks import UserError
 
@@ -119,3 +119,33 @@ def test_l1_ball_and_box_against_a_general_solver():
         ).x
         np.testing.assert_allclose(found[row], best[:5] - best[5:], atol=2e-4)
         assert np.abs(found[row]).sum() <= radius + 1e-6
+
+
+def test_rounding_never_leads_away():
+    generator = np.random.default_rng(0)
+    images = generator.uniform(0, 1, (4, 1000)).astype(np.float32)
+    images[0, :10], images[1, :10] = 0, 1
+    delta = (generator.normal(size=images.shape) * 10.0 ** generator.uniform(-9, 0, images.shape)).astype(
+        np.float32
+    )
+    moved = add_inwards(tf.constant(images), tf.constant(delta)).numpy()
+    done = moved.astype(np.float64) - images
+    assert (np.abs(done) <= np.abs(delta) * (1 + 1e-6)).all()
+    inside = (images + delta > 0) & (images + delta < 1)
+    np.testing.assert_allclose(done[inside], delta[inside], atol=3e-7)
+    assert (done * delta >= 0).all()
+
+
+@pytest.mark.parametrize("epsilon", [1 / 255, 0.3, 12.0])
+def test_dense_steps_in_l1_stay_within_the_radius_after_rounding(epsilon):
+    generator = np.random.default_rng(0)
+    images = generator.uniform(0.1, 0.9, (8, 32, 32, 3)).astype(np.float32)
+    step = dense_step(
+        generator.normal(size=images.shape).astype(np.float32), norm="l1", size=tf.constant(2 * epsilon)
+    )
+    settings = {"clean": tf.constant(images), "norm": "l1", "epsilon": tf.constant(epsilon)}
+    moved = move(tf.constant(images), step, box_first=True, **settings).numpy()
+    reached = measure(moved.astype(np.float64) - images, norm="l1")
+    assert (reached <= radius_limit(epsilon, norm="l1")).all()
+    # Pixels have 24 bits: a perturbation of 1e-6 a pixel is lost by a thirtieth of itself.
+    assert (reached >= 0.96 * epsilon).all()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from mmc_tf import attacks
@@ -144,6 +145,13 @@ FIXED = [case for case in CASES if attacks.get(case[0]).radius == "fixed"]
 JUDGED = [case for case in CASES if attacks.get(case[0]).radius != "none"]
 TARGETED = [case for case in CASES if attacks.get(case[0]).can_target]
 RADII = {"linf": 0.08, "l2": 0.6, "l1": 2.0}
+# Several compiled attacks each, whose members have cases of their own: one norm shows what joining them does.
+SLOW = [case for case in CASES if issubclass(attacks.get(case[0]), attacks.Ensemble) and case[1] != "linf"]
+
+
+def parameters(cases: list[tuple[str, str]]) -> list[Any]:
+    """Cases for `parametrize`, the slow ones marked."""
+    return [pytest.param(*case, marks=pytest.mark.slow) if case in SLOW else case for case in cases]
 
 
 def build(name: str, norm: str, **settings: Any) -> attacks.Attack:
