@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from linear_bed import LinearBed, largest_gain, make_bed
+
+from mmc_tf.acceptance.linear import LinearBed, make_bed
 
 DUAL_ORDERS = {"linf": 1, "l2": 2, "l1": np.inf}
 FACTORS = (1.0, 3000.0)
@@ -30,23 +31,3 @@ def class_margins(bed: LinearBed, *, norm: str) -> np.ndarray:
                 w = bed.kernel[:, j].astype(np.float64) - bed.kernel[:, y]
                 margins[i, j] = (logits[i, y] - logits[i, j]) / np.linalg.norm(w, DUAL_ORDERS[norm])
     return margins
-
-
-def margins_in_box(bed: LinearBed, *, norm: str) -> np.ndarray:
-    """(N,) least distance to another class within the box, by bisection."""
-    logits, labels = bed.logits, bed.labels
-    flat = bed.images.reshape(len(bed.images), -1).astype(np.float64)
-    least = np.empty(len(flat))
-    for i, (x, y) in enumerate(zip(flat, labels, strict=True)):
-        normals = bed.kernel.T.astype(np.float64) - bed.kernel[:, y]
-        rivals = [j for j in range(logits.shape[1]) if j != y]
-        low, high = 0.0, float(len(x))
-        for _ in range(50):
-            middle = (low + high) / 2
-            crossed = any(
-                largest_gain(normals[j], x, norm=norm, epsilon=middle) >= logits[i, y] - logits[i, j]
-                for j in rivals
-            )
-            low, high = (low, middle) if crossed else (middle, high)
-        least[i] = high
-    return least

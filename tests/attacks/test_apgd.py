@@ -6,10 +6,10 @@ import apgd_by_hand
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import exactly_robust, make_bed
 from small_models import predictions, small_images, small_model
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exactly_robust, make_bed
 from mmc_tf.attacks.apgd_climb import MomentumRule
 from mmc_tf.attacks.apgd_l1 import SparseRule
 from mmc_tf.attacks.objectives import Scores, ce, dlr, margin

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import make_bed
 from small_models import predictions, small_images, small_model
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import make_bed
 from mmc_tf.checks import UserError
 
 BED = make_bed(shape=(6, 6, 2), size=24, num_classes=4)

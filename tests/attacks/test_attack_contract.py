@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import exactly_robust, make_bed
 from small_models import predictions, small_images, small_model
 from traits import CASES, FIXED, JUDGED, RADII, TARGETED, TRAITS, build, parameters
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exactly_robust, make_bed
 from mmc_tf.attacks.judging import radius_limit
 from mmc_tf.attacks.projections import measure
 

@@ -8,10 +8,10 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import exact_margins, make_bed
 from small_models import predictions, small_images, small_model
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exact_margins, make_bed
 from mmc_tf.attacks import cw
 from mmc_tf.attacks.const_search import UNBOUNDED, Bracket, first_bracket, narrow
 from mmc_tf.checks import UserError

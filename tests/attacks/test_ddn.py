@@ -7,10 +7,10 @@ import doctest
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import exact_margins, make_bed
 from small_models import predictions, small_images, small_model
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exact_margins, make_bed
 from mmc_tf.attacks import ddn
 from mmc_tf.checks import UserError
 from mmc_tf.models.heads import HEADS

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from exact_margins import FACTORS, class_margins
-from linear_bed import make_bed
 from small_models import predictions, small_images, small_model
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import make_bed
 from mmc_tf.attacks.projections import measure
 from mmc_tf.checks import UserError
 

@@ -6,9 +6,9 @@ import doctest
 
 import numpy as np
 import pytest
-from linear_bed import exact_margins, make_bed
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exact_margins, make_bed
 from mmc_tf.attacks import ead
 from mmc_tf.attacks.ead import shrink
 from mmc_tf.checks import UserError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import exactly_robust, make_bed
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exactly_robust, make_bed
 from mmc_tf.attacks.ensemble import Ensemble
 from mmc_tf.checks import UserError
 

@@ -7,10 +7,10 @@ import doctest
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import make_bed
 from scipy import stats
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import make_bed
 from mmc_tf.attacks import gaussian
 from mmc_tf.attacks.projections import measure
 from mmc_tf.checks import UserError

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import exactly_robust, largest_gain, make_bed
 from scipy.optimize import minimize
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exactly_robust, largest_gain, make_bed
 
 RADII = {"linf": 0.006, "l2": 0.07, "l1": 0.3}
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import exactly_robust, make_bed
 from small_models import predictions, small_images, small_model
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exactly_robust, make_bed
 from mmc_tf.attacks.mt_pgd import lead
 from mmc_tf.attacks.objectives import Scores, margin
 from mmc_tf.checks import UserError

@@ -7,11 +7,11 @@ import doctest
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import make_bed
 from scipy import ndimage, stats
 from small_models import small_images
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import make_bed
 from mmc_tf.attacks import rotation
 from mmc_tf.attacks.rotation import rotate
 from mmc_tf.checks import UserError

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import exactly_robust, make_bed
 from small_models import small_model
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exactly_robust, make_bed
 from mmc_tf.attacks.judging import radius_limit
 from mmc_tf.attacks.slide import project_l1, quantile_step
 from mmc_tf.checks import UserError

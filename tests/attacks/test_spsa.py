@@ -7,11 +7,11 @@ import doctest
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import exactly_robust, make_bed
 from scipy import stats
 from small_models import predictions, small_images, small_model
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exactly_robust, make_bed
 from mmc_tf.attacks import spsa
 from mmc_tf.attacks.rademacher import BLOCK, rademacher
 from mmc_tf.attacks.row_oracle import RowOracle

@@ -8,11 +8,11 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from linear_bed import exactly_robust, make_bed
 from scipy import stats
 from small_models import small_images
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import exactly_robust, make_bed
 from mmc_tf.attacks import square, square_moves, square_windows
 from mmc_tf.attacks.projections import measure, project_l1_and_box
 from mmc_tf.attacks.square_windows import corner, pattern, patterns, stage, window, window_sides

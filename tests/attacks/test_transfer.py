@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from linear_bed import make_bed
 from small_models import predictions, small_images, small_model
 
 from mmc_tf import attacks
+from mmc_tf.acceptance.linear import make_bed
 from mmc_tf.attacks import Source
 from mmc_tf.checks import UserError
 
