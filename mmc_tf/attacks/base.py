@@ -287,6 +287,7 @@ class Attack(abc.ABC):
             epsilon=self.epsilon,
             queries=crafted.queries.numpy() + batch.active,
             zero_gradient=clean["zero_gradient"].numpy(),
+            nonfinite_gradient=clean["nonfinite_gradient"].numpy(),
             clean_prediction=clean["prediction"].numpy(),
             forward_passes=int(crafted.queries.numpy().sum(dtype=np.int64)) + passes,
             backward_passes=int(crafted.gradients.numpy().sum(dtype=np.int64)) + passes * self.differentiates,
@@ -314,10 +315,17 @@ class Attack(abc.ABC):
         )
         adversarial = tf.where(attacked[:, None, None, None], crafted.adversarial, images)
         if self.differentiates:
-            zero_gradient = active & (tf.reduce_sum(tf.abs(clean.gradient), axis=[1, 2, 3]) < ZERO_GRADIENT)
+            nonfinite = active & ~clean.finite
+            size = tf.reduce_sum(tf.abs(clean.gradient), axis=[1, 2, 3])
+            zero = active & clean.finite & (size < ZERO_GRADIENT)
         else:
-            zero_gradient = tf.zeros_like(active)
-        report = {"prediction": clean.prediction, "logits": clean.logits, "zero_gradient": zero_gradient}
+            zero = nonfinite = tf.zeros_like(active)
+        report = {
+            "prediction": clean.prediction,
+            "logits": clean.logits,
+            "zero_gradient": zero,
+            "nonfinite_gradient": nonfinite,
+        }
         return adversarial, crafted, report
 
 

@@ -39,7 +39,8 @@ class Evaluation(NamedTuple):
         scores: (N, L) shifted logits.
         prediction: (N,) int32.
         objective: (N,).
-        gradient: (N, H, W, C) of the objective in the images.
+        gradient: (N, H, W, C) of the objective in the images, 0 where it is not finite.
+        finite: (N,) bool, whether all of the gradient was finite; False where nothing was asked.
     """
 
     logits: tf.Tensor
@@ -47,6 +48,7 @@ class Evaluation(NamedTuple):
     prediction: tf.Tensor
     objective: tf.Tensor
     gradient: tf.Tensor
+    finite: tf.Tensor
 
 
 class ClassGradients(NamedTuple):
@@ -159,10 +161,12 @@ class Oracle:
         where, (images, labels, targets) = self._pack(
             active, images, self.labels, self.targets if targets is None else targets
         )
-        logits, scores, values, gradient = self._differentiate(images, labels, targets, objective)
+        logits, scores, values, raw = self._differentiate(images, labels, targets, objective)
+        gradient, finite = _finite(raw), _is_finite(raw)
         for _ in range(self._num_samples - 1):
-            *_, another, step = self._differentiate(images, labels, targets, objective)
-            values, gradient = values + another, gradient + step
+            *_, another, raw = self._differentiate(images, labels, targets, objective)
+            values, gradient = values + another, gradient + _finite(raw)
+            finite &= _is_finite(raw)
         share = 1.0 / self._num_samples
         prediction = unpack(where, predict(logits), into=self.labels)
         return Evaluation(
@@ -171,6 +175,7 @@ class Oracle:
             prediction,
             unpack(where, share * values),
             unpack(where, share * gradient),
+            unpack(where, finite),
         )
 
     def class_gradients(
@@ -239,7 +244,12 @@ class Oracle:
             logits, scores, values = self._forward(images, labels, targets, objective)
             # A mean would divide the gradients by N, and push small ones below the least float32.
             total = tf.reduce_sum(values)
-        return logits, scores, values, _finite(tape.gradient(total, images))
+        return logits, scores, values, tape.gradient(total, images)
+
+
+def _is_finite(gradient: tf.Tensor) -> tf.Tensor:
+    """(N,) bool, whether each example's gradient (N, H, W, C) is finite throughout."""
+    return tf.reduce_all(tf.math.is_finite(gradient), axis=[1, 2, 3])
 
 
 def _finite(gradient: tf.Tensor | None) -> tf.Tensor:

@@ -31,10 +31,13 @@ class AttackResult:
         zero_gradient: (N,) bool. The gradient of the objective at the clean image is zero (its l1 norm is
             below 1e-30), so that a gradient attack does not see where to go. False for attacks without
             gradients.
+        nonfinite_gradient: (N,) bool. That gradient holds NaN or inf, in whose place the attack takes 0. None
+            for attacks without gradients of the model they attack.
         prediction: (N,) int32. The class predicted on `adversarial` by the judging pass.
         clean_prediction: (N,) int32. The class predicted on the clean image.
         targets: (N,) int32 of a targeted attack, None of an untargeted one.
-        forward_passes: images sent forward through the model in all, judging included.
+        forward_passes: images sent forward through the model in all, judging included, of the examples that
+            were to be attacked: what fills up a batch is not counted, so that totals are those of any batch size.
         backward_passes: images sent backward through the model in all.
         broken_by: (N,) int32 of an ensemble: the stage that broke the example, -1 where none did. None
             otherwise.
@@ -56,3 +59,4 @@ class AttackResult:
     backward_passes: int
     broken_by: np.ndarray | None = None
     source_correct: np.ndarray | None = None
+    nonfinite_gradient: np.ndarray | None = None

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from small_models import predictions, small_images, small_model
 
+from mmc_tf.attacks import FGSM
 from mmc_tf.attacks.objectives import margin
 from mmc_tf.attacks.oracle import Oracle
 from mmc_tf.attacks.packing import pack, unpack
@@ -130,3 +131,21 @@ def test_the_mean_of_several_gradients():
     gradient = oracle.evaluate(tf.constant(IMAGES)).gradient
     np.testing.assert_allclose(gradient[:, 0, 0, 0], 2.0, rtol=1e-6)
     assert draws.numpy() == 3
+
+
+def test_gradients_that_are_not_finite_are_counted_and_replaced_by_zero():
+    def root(images):
+        """d√x/dx is inf at x = 0."""
+        value = tf.sqrt(images[:, 0, 0, 0])
+        return tf.stack([0 * value, value - 0.5], axis=1)
+
+    images = np.float32([0.0, 0.04, 0.0, 0.09])[:, None, None, None]
+    labels = np.zeros(4, np.int32)
+    asked = np.array([True, True, False, True])
+    oracle = Oracle(root, tf.constant(labels), None, choose_objective=lambda head: "margin")
+    seen = oracle.evaluate(tf.constant(images), tf.constant(asked))
+    assert seen.finite.numpy().tolist() == [False, True, False, True]
+    np.testing.assert_allclose(seen.gradient.numpy().ravel(), [0, 2.5, 0, 1 / 0.6], rtol=1e-5)
+    result = FGSM(epsilon=0.01, objective="margin")(root, images, labels, active=asked)
+    assert result.nonfinite_gradient.tolist() == [True, False, False, False]
+    assert not result.zero_gradient.any()  # infinite is not zero
