@@ -16,6 +16,7 @@ HEADER = (
     "epsilon",
     "robust %",
     "95 % interval",
+    "8 bits %",
     "both correct %",
     "target reached %",
     "found %",
@@ -51,13 +52,17 @@ def published_text(results: Mapping[str, Any], record: Mapping[str, Any]) -> str
 
 def _row(**cells: str) -> tuple[str, ...]:
     """Cells by their column's name, `_` for what is no letter; the others are empty."""
-    by_name = {name.replace("95 % ", "").replace(" %", "").replace(" ", "_"): name for name in HEADER}
+    by_name = {name.removeprefix("95 % ").removesuffix(" %").replace(" ", "_"): name for name in HEADER}
+    by_name["rounded"] = by_name.pop("8_bits")
     filled = {by_name[key]: text for key, text in cells.items()}
     return tuple(filled.get(name, "") for name in HEADER)
 
 
 def _accuracy(record: Mapping[str, Any]) -> dict[str, str]:
-    return {"robust": percent(record["robust_accuracy"]), "interval": interval(record["interval"])}
+    """Robust accuracy, with what it is on images of 8 bits where that is another number."""
+    cells = {"robust": percent(record["robust_accuracy"]), "interval": interval(record["interval"])}
+    rounded = record.get("rounded_robust_accuracy", record["robust_accuracy"])
+    return cells | ({} if rounded == record["robust_accuracy"] else {"rounded": percent(rounded)})
 
 
 def _distances(record: Mapping[str, Any]) -> dict[str, str]:
