@@ -82,5 +82,5 @@ class Gaussian(Corruption):
         noisy = tf.constant(result.adversarial)
         finite = np.isfinite(forward(model, noisy)(noisy).numpy()).all(axis=1)
         wrong = finite & (result.prediction != batch.labels)
-        passes = result.forward_passes + len(wrong)
+        passes = result.forward_passes + int(batch.active.sum())
         return replace(result, success=wrong, misclassified=wrong, found=wrong, forward_passes=passes)

@@ -48,7 +48,7 @@ def judge(
         distance=distance.astype(np.float32),
         prediction=prediction,
         targets=batch.targets,
-        **(counts | {"forward_passes": counts["forward_passes"] + len(adversarial)}),
+        **(counts | {"forward_passes": counts["forward_passes"] + int(batch.active.sum())}),
     )
 
 

@@ -106,7 +106,7 @@ class Transfer(IterativeAttack):
             queries=batch.active.astype(np.int32),
             zero_gradient=np.zeros(len(labels), bool),
             clean_prediction=clean,
-            forward_passes=steps + 2 * len(labels),
+            forward_passes=steps + 2 * int(batch.active.sum()),
             backward_passes=steps,
         )
         return dataclasses.replace(result, source_correct=source_clean == batch.labels)

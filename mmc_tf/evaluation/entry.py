@@ -130,7 +130,12 @@ def evaluate_from_flags(
         seed=flags.seed,
         batch_size=flags.batch_size,
         model_info=network.describe(),
-        dataset_info={"name": dataset.name, "split": "test", "source": dataset.source},
+        dataset_info={
+            "name": dataset.name,
+            "split": "test",
+            "source": dataset.source,
+            "class_names": dataset.class_names,
+        },
         command=flags.command,
         resume=flags.resume,
         overwrite=flags.overwrite,

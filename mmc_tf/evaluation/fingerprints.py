@@ -16,9 +16,8 @@ from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.transfer import Transfer
 from mmc_tf.data import Split
-from mmc_tf.evaluation.records import attack_parameters
-
-SCHEMA_VERSION = 1
+from mmc_tf.evaluation.examples import Shard
+from mmc_tf.evaluation.records import SCHEMA_VERSION, attack_parameters
 
 Attacks = Sequence[tuple[str, Attack]]
 
@@ -62,13 +61,24 @@ def versions() -> dict[str, str]:
     }
 
 
-def describe_plan(model: Model, split: Split, attacks: Attacks, *, seed: int) -> dict[str, Any]:
+def describe_plan(
+    model: Model,
+    split: Split,
+    attacks: Attacks,
+    *,
+    seed: int,
+    indices: Any = None,
+    shard: Shard | None = None,
+) -> dict[str, Any]:
     """What is evaluated, as plain data: two evaluations of equal plans have equal verdicts.
 
     The batch size is not part of it: verdicts do not depend on it, and a run that ended for want of memory
-    may go on with a smaller one.
+    may go on with a smaller one. `shard` and `indices_sha256` are there only where not all examples are meant.
     """
-    return {
+    part = {} if shard is None else {"shard": shard.as_dict()}
+    if indices is not None:
+        part["indices_sha256"] = _hash_arrays([np.asarray(indices, np.int64)])
+    return part | {
         "schema_version": SCHEMA_VERSION,
         "seed": seed,
         "model": {"weights_sha256": fingerprint_model(model)},

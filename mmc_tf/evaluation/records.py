@@ -18,16 +18,38 @@ PER_EXAMPLE = (
     "distance",
     "queries",
     "zero_gradient",
+    "nonfinite_gradient",
+    "prediction",
+    "rounded_misclassified",
     "target",
     "source_correct",
     "broken_by",
 )
+SCHEMA_VERSION = 1
+# Of a record, what is known before anything is attacked.
+DESCRIBED = (
+    "label",
+    "attack",
+    "details",
+    "norm",
+    "epsilon",
+    "radius",
+    "step_size",
+    "num_steps",
+    "num_restarts",
+    "targeted",
+    "objective",
+    "adaptive",
+    "differentiates",
+    "parameters",
+)
+TOTALS = ("forward_passes", "backward_passes", "seconds")
 _NONE = -1
 
 
 @dataclasses.dataclass
 class Verdicts:
-    """What one attack did to every example of a split; each array is (N,).
+    """What one attack did to every example of an evaluation; each array is (N,).
 
     Examples that are misclassified without an attack are not attacked: `misclassified`, distance 0.
 
@@ -39,6 +61,10 @@ class Verdicts:
         distance: float32; of the adversarial example, in the attack's norm.
         queries: int32; images that the attack sent through the model for the example.
         zero_gradient: bool; the objective's input gradient is exactly zero at the clean image.
+        nonfinite_gradient: bool; that gradient holds NaN or inf.
+        prediction: int32; the class of the adversarial image where it fools the model, else that of the clean
+            one: it differs from the label if and only if `misclassified`.
+        rounded_misclassified: bool; `misclassified`, and still so with the adversarial image rounded to 8 bits.
         target: int32; the target class, −1 where there is none.
         source_correct: bool; the source of a transfer attack classifies the clean image correctly.
         broken_by: int32; the stage of an ensemble that broke the example, −1 where none did.
@@ -51,6 +77,9 @@ class Verdicts:
     distance: np.ndarray
     queries: np.ndarray
     zero_gradient: np.ndarray
+    nonfinite_gradient: np.ndarray
+    prediction: np.ndarray
+    rounded_misclassified: np.ndarray
     target: np.ndarray
     source_correct: np.ndarray
     broken_by: np.ndarray
@@ -59,8 +88,13 @@ class Verdicts:
     seconds: float = 0.0
 
     @classmethod
-    def before_attack(cls, correct: np.ndarray) -> Verdicts:
-        """The verdicts when nothing has been attacked yet, from the clean predictions' correctness (N,)."""
+    def before_attack(cls, correct: np.ndarray, clean: np.ndarray) -> Verdicts:
+        """The verdicts when nothing has been attacked yet.
+
+        Args:
+            correct: (N,) bool, who is still classified correctly.
+            clean: (N,) int32 predictions on the clean images.
+        """
         size = len(correct)
         return cls(
             attacked=np.zeros(size, bool),
@@ -70,17 +104,20 @@ class Verdicts:
             distance=np.zeros(size, np.float32),
             queries=np.zeros(size, np.int32),
             zero_gradient=np.zeros(size, bool),
+            nonfinite_gradient=np.zeros(size, bool),
+            prediction=np.array(clean, np.int32),
+            rounded_misclassified=~correct,
             target=np.full(size, _NONE, np.int32),
             source_correct=np.zeros(size, bool),
             broken_by=np.full(size, _NONE, np.int32),
         )
 
     def enter(self, batch: Mapping[str, np.ndarray]) -> None:
-        """Enters one batch as the store keeps it: `indices` (B,), the arrays (B,), and the scalar totals."""
-        indices = batch["indices"]
-        self.attacked[indices] = True
+        """Enters one batch as the store keeps it: `positions` (B,), the arrays (B,), and the scalar totals."""
+        positions = batch["positions"]
+        self.attacked[positions] = True
         for name in PER_EXAMPLE[1:-1]:
-            getattr(self, name)[indices] = batch[name]
+            getattr(self, name)[positions] = batch[name]
         self.forward_passes += int(batch["forward_passes"])
         self.backward_passes += int(batch["backward_passes"])
         self.seconds += float(batch["seconds"])
@@ -88,20 +125,26 @@ class Verdicts:
     def then(self, later: Verdicts, *, stage: int) -> Verdicts:
         """The verdicts of an ensemble after its stage number `stage`, which attacked the survivors.
 
-        Its passes and seconds are added; zero gradients are those of the first stage.
+        Its passes and seconds are added; zero and non-finite gradients are those of the first stage.
         """
         taken = {
             name: np.where(later.attacked, getattr(later, name), getattr(self, name)) for name in PER_EXAMPLE
         }
         taken["attacked"] = self.attacked | later.attacked
         taken["queries"] = self.queries + later.queries
-        taken["zero_gradient"] = np.where(self.attacked, self.zero_gradient, later.zero_gradient)
+        for name in ("zero_gradient", "nonfinite_gradient"):
+            taken[name] = np.where(self.attacked, getattr(self, name), getattr(later, name))
         taken["broken_by"] = np.where(later.attacked & later.misclassified, np.int32(stage), self.broken_by)
-        totals = {
-            name: getattr(self, name) + getattr(later, name)
-            for name in ("forward_passes", "backward_passes", "seconds")
-        }
+        totals = {name: getattr(self, name) + getattr(later, name) for name in TOTALS}
         return Verdicts(**taken, **totals)
+
+    def left_by(self, stage: Verdicts) -> Verdicts:
+        """The verdicts of an ensemble's stage, given those of the ensemble after it.
+
+        Examples that earlier stages broke are misclassified for this one; their images are those stages'.
+        """
+        shown = {name: getattr(self, name) for name in ("prediction", "rounded_misclassified")}
+        return dataclasses.replace(stage, **shown)
 
 
 def plain(value: Any) -> Any:
@@ -130,40 +173,18 @@ def share(count: int, total: int) -> dict[str, Any]:
     return {"count": count, "share": count / total, "interval": list(wilson_interval(count, total))}
 
 
-def make_record(
-    label: str,
-    attack: Any,
-    verdicts: Verdicts,
-    *,
-    head: Any = None,
-    waterfall: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
-    """One attack's record of `results.json`.
-
-    Robust accuracy is over all examples; for a targeted attack too an example is robust while it is
-    classified as its label (the papers' "targeted accuracy"), and the share of attacked ones that reached
-    the target is reported beside it. Distances are of the examples for which an adversarial image was found,
-    at any distance; `mean_over_all` counts the others with 0, as Table 2 of the MMC paper does.
+def describe(label: str, attack: Any, *, head: Any = None, is_ensemble: bool = False) -> dict[str, Any]:
+    """What a record says of an attack's settings, as plain data.
 
     Args:
         label: what tells the attack apart.
         attack: the attack.
-        verdicts: what it did.
         head: of the model that the attack's gradients come from, or None.
-        waterfall: of an ensemble, the records of its stages in order; each one's robust accuracy is what was
-            left after it.
+        is_ensemble: whether its stages have records of their own, with an objective each.
     """
-    size = len(verdicts.misclassified)
-    attacked = int(verdicts.attacked.sum())
-    robust = int((~verdicts.misclassified).sum())
-    found = verdicts.attacked & verdicts.found
     parameters = attack_parameters(attack)
-    objective = None if attack.radius == "none" or waterfall else attack.choose_objective(head)
-    reached = share(int(verdicts.success.sum()), attacked) if attack.targeted and attacked else None
-    distances = summarize_distances(verdicts.distance[found])
-    if distances is not None:
-        distances["mean_over_all"] = float(verdicts.distance[found].sum(dtype=np.float64) / size)
-    record = {
+    objective = None if attack.radius == "none" or is_ensemble else attack.choose_objective(head)
+    return {
         "label": label,
         "attack": attack.name,
         "details": list(attack.details()),
@@ -178,6 +199,40 @@ def make_record(
         "adaptive": is_adaptive(objective, head),
         "differentiates": attack.differentiates,
         "parameters": parameters,
+    }
+
+
+def make_record(
+    description: Mapping[str, Any], verdicts: Verdicts, *, waterfall: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """One attack's record of `results.json`.
+
+    Robust accuracy is over all examples; for a targeted attack too an example is robust while it is
+    classified as its label (the papers' "targeted accuracy"), and the share of attacked ones that reached
+    the target is reported beside it. Distances are of the examples for which an adversarial image was found,
+    at any distance; `mean_over_all` counts the others with 0, as Table 2 of the MMC paper does.
+
+    `rounded_robust` counts an example as robust, too, if its adversarial image no longer fools the model when
+    rounded to 8 bits (`rounding.judge_rounded`): it is at least `robust`. That is so also of an attack for the
+    least distance without a radius, which stops just past the boundary and loses most by rounding.
+
+    Args:
+        description: as `describe` gives it.
+        verdicts: what the attack did.
+        waterfall: of an ensemble, the records of its stages in order; each one's robust accuracy is what was
+            left after it.
+    """
+    size = len(verdicts.misclassified)
+    attacked = int(verdicts.attacked.sum())
+    robust = int((~verdicts.misclassified).sum())
+    rounded_robust = int((~verdicts.rounded_misclassified).sum())
+    found = verdicts.attacked & verdicts.found
+    reached = share(int(verdicts.success.sum()), attacked) if description["targeted"] and attacked else None
+    distances = summarize_distances(verdicts.distance[found])
+    if distances is not None:
+        distances["mean_over_all"] = float(verdicts.distance[found].sum(dtype=np.float64) / size)
+    record = {
+        **description,
         "examples": size,
         "attacked": attacked,
         "broken": int((verdicts.attacked & verdicts.misclassified).sum()),
@@ -185,13 +240,16 @@ def make_record(
         "robust": robust,
         "robust_accuracy": robust / size,
         "interval": list(wilson_interval(robust, size)),
+        "rounded_robust": rounded_robust,
+        "rounded_robust_accuracy": rounded_robust / size,
         "targeted_success": reached,
         "distance": distances,
         "forward_passes": verdicts.forward_passes,
         "backward_passes": verdicts.backward_passes,
         "queries": int(verdicts.queries.sum(dtype=np.int64)),
         "seconds": verdicts.seconds,
-        "zero_gradient_rate": float(verdicts.zero_gradient[verdicts.attacked].mean()) if attacked else 0.0,
+        "zero_gradient_rate": _rate(verdicts.zero_gradient, verdicts.attacked),
+        "nonfinite_gradient_rate": _rate(verdicts.nonfinite_gradient, verdicts.attacked),
     }
     if waterfall:
         record["waterfall"] = list(waterfall)
@@ -199,6 +257,11 @@ def make_record(
     if both.any():
         record["both_correct"] = share(int((both & ~verdicts.misclassified).sum()), int(both.sum()))
     return record
+
+
+def _rate(flags: np.ndarray, attacked: np.ndarray) -> float:
+    """The share of attacked examples with a flag; 0 where none was attacked."""
+    return float(flags[attacked].mean()) if attacked.any() else 0.0
 
 
 def worst_case(records: Sequence[Mapping[str, Any]], misclassified: np.ndarray) -> dict[str, Any]:

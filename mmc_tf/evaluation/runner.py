@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,37 +19,28 @@ from mmc_tf.attacks.oracle import Model, predict
 from mmc_tf.attacks.transfer import Transfer
 from mmc_tf.checks import check_number
 from mmc_tf.data import Split
-from mmc_tf.evaluation import diagnostics, records, store
-from mmc_tf.evaluation.fingerprints import SCHEMA_VERSION, Attacks, describe_plan, versions
+from mmc_tf.evaluation import records, store
+from mmc_tf.evaluation.examples import Examples, Shard, choose_examples, full_batches
+from mmc_tf.evaluation.features import gather_features
+from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, versions
+from mmc_tf.evaluation.outcomes import Outcome, tally, to_arrays
 from mmc_tf.evaluation.plan import check_attacks, count_classes_of, find_head, name_attack
 from mmc_tf.evaluation.progress import NoProgress
-from mmc_tf.evaluation.statistics import wilson_interval
-
-
-def _full_batches(indices: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Indices in batches of one size, the last padded by repetition, each with the number that counts."""
-    for start in range(0, len(indices), batch_size):
-        batch = indices[start : start + batch_size]
-        yield np.resize(batch, batch_size), len(batch)
-
-
-def _gather(split: Split, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Images float32 (B, H, W, C) in [0, 1] and labels int32 (B,) at `indices`."""
-    part = dataclasses.replace(split, images=split.images[indices], labels=split.labels[indices])
-    return part.as_float(), np.asarray(part.labels, np.int32)
+from mmc_tf.evaluation.rounding import judge_rounded
+from mmc_tf.evaluation.samples import Samples, choose
 
 
 def _predict_clean(
-    model: Model, split: Split, folder: store.EvaluationFolder, batch_size: int, progress: NoProgress
+    model: Model, examples: Examples, folder: store.EvaluationFolder, batch_size: int, progress: NoProgress
 ) -> np.ndarray:
     """Clean predictions (N,); an interrupted run's own ones are kept, for they decided whom it attacked."""
     kept = folder.batches("clean")
     if kept:
         return kept[0]["predictions"]
-    progress.start("clean", len(split))
+    progress.start("clean", len(examples))
     predictions = []
-    for indices, count in _full_batches(np.arange(len(split)), batch_size):
-        images = tf.constant(_gather(split, indices)[0])
+    for positions, count in full_batches(np.arange(len(examples)), batch_size):
+        images = tf.constant(examples.take(positions)[0])
         predictions.append(predict(forward(model, images)(images)).numpy()[:count])
         progress.advance(count)
     progress.finish()
@@ -57,17 +48,18 @@ def _predict_clean(
     return np.concatenate(predictions)
 
 
-def _attack_batch(
-    attack: Attack, model: Model, split: Split, indices: np.ndarray, count: int, seed: int
-) -> dict[str, np.ndarray]:
+def _attack_batch(attack: Attack, work: _Work, positions: np.ndarray, count: int) -> dict[str, np.ndarray]:
     """Attacks the first `count` examples of one batch and keeps the verdicts on them."""
-    images, labels = _gather(split, indices)
+    images, labels = work.examples.take(positions)
+    indices = work.examples.indices[positions]
     active = np.arange(len(indices)) < count
     started = time.perf_counter()
-    result = attack(model, images, labels, indices=indices, seed=seed, active=active)
+    result = attack(work.model, images, labels, indices=indices, seed=work.seed, active=active)
     seconds = time.perf_counter() - started
+    rounded = judge_rounded(work.model, result.adversarial, labels, result.misclassified)
     nothing = np.zeros(len(indices), bool)
     per_example = {
+        "positions": positions,
         "indices": indices,
         "success": result.success,
         "misclassified": result.misclassified,
@@ -75,14 +67,20 @@ def _attack_batch(
         "distance": result.distance,
         "queries": result.queries,
         "zero_gradient": result.zero_gradient,
+        "nonfinite_gradient": nothing if result.nonfinite_gradient is None else result.nonfinite_gradient,
+        "prediction": np.where(result.misclassified, result.prediction, labels),
+        "rounded_misclassified": rounded,
         "target": np.full(len(indices), -1, np.int32) if result.targets is None else result.targets,
         "source_correct": nothing if result.source_correct is None else result.source_correct,
     }
-    return {name: np.asarray(values)[:count] for name, values in per_example.items()} | {
+    totals = {
         "forward_passes": np.int64(result.forward_passes),
         "backward_passes": np.int64(result.backward_passes),
         "seconds": np.float64(seconds),
     }
+    verdicts = {name: np.asarray(values)[:count] for name, values in per_example.items()}
+    kept = work.samples.cut(positions[:count], np.asarray(result.adversarial)[:count])
+    return verdicts | totals | kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,25 +88,29 @@ class _Work:
     """What every attack of an evaluation is run with."""
 
     model: Model
-    split: Split
+    examples: Examples
     folder: store.EvaluationFolder
     seed: int
     batch_size: int
     progress: NoProgress
+    samples: Samples
+    clean: np.ndarray
 
 
 def _attack_examples(
     work: _Work, attack: Attack, *, stage: str, label: str, candidates: np.ndarray
 ) -> records.Verdicts:
     """Attacks the candidates (N,) bool that no batch on disk holds yet."""
-    verdicts = records.Verdicts.before_attack(candidates)
+    verdicts = records.Verdicts.before_attack(candidates, work.clean)
     for batch in work.folder.batches(stage):
         verdicts.enter(batch)
+        work.samples.enter(batch)
     work.progress.start(label, int(candidates.sum()), int(verdicts.attacked.sum()))
-    for indices, count in _full_batches(np.flatnonzero(candidates & ~verdicts.attacked), work.batch_size):
-        batch = _attack_batch(attack, work.model, work.split, indices, count, work.seed)
+    for positions, count in full_batches(np.flatnonzero(candidates & ~verdicts.attacked), work.batch_size):
+        batch = _attack_batch(attack, work, positions, count)
         work.folder.append(stage, batch)
         verdicts.enter(batch)
+        work.samples.enter(batch)
         work.progress.advance(count)
     work.progress.finish()
     return verdicts
@@ -117,7 +119,7 @@ def _attack_examples(
 def _head_climbed(work: _Work, attack: Attack) -> Any:
     """The head that decides the attack's objective: the source's for transfer."""
     model = attack.source.model if isinstance(attack, Transfer) else work.model
-    return find_head(model, _gather(work.split, np.arange(1))[0][0])
+    return find_head(model, work.examples.first_image())
 
 
 def _told_apart(stages: Stages) -> Stages:
@@ -126,20 +128,18 @@ def _told_apart(stages: Stages) -> Stages:
     return tuple((name if names.count(name) == 1 else name_attack(member), member) for name, member in stages)
 
 
-def _attack_all(
-    work: _Work, attack: Attack, *, stage: str, label: str, correct: np.ndarray
-) -> tuple[records.Verdicts, dict[str, Any]]:
-    """The verdicts on the correctly classified examples and the attack's record.
+def _attack_all(work: _Work, attack: Attack, *, stage: str, label: str, correct: np.ndarray) -> Outcome:
+    """What the attack did to the correctly classified examples.
 
     The stages of an ensemble see, each in full batches, the survivors of the ones before.
     """
     head = _head_climbed(work, attack)
     if not isinstance(attack, Ensemble):
         verdicts = _attack_examples(work, attack, stage=stage, label=label, candidates=correct)
-        return verdicts, records.make_record(label, attack, verdicts, head=head)
-    verdicts = records.Verdicts.before_attack(correct)
-    waterfall = []
-    num_classes = count_classes_of(work.model, _gather(work.split, np.arange(1))[0][0])
+        return Outcome(records.describe(label, attack, head=head), verdicts)
+    verdicts = records.Verdicts.before_attack(correct, work.clean)
+    outcomes = []
+    num_classes = count_classes_of(work.model, work.examples.first_image())
     for number, (name, member) in enumerate(_told_apart(attack.stages(num_classes))):
         later = _attack_examples(
             work,
@@ -149,8 +149,22 @@ def _attack_all(
             candidates=~verdicts.misclassified,
         )
         verdicts = verdicts.then(later, stage=number)
-        waterfall.append(records.make_record(name, member, later, head=_head_climbed(work, member)))
-    return verdicts, records.make_record(label, attack, verdicts, head=head, waterfall=waterfall)
+        later = verdicts.left_by(later)
+        outcomes.append(Outcome(records.describe(name, member, head=_head_climbed(work, member)), later))
+    description = records.describe(label, attack, head=head, is_ensemble=True)
+    return Outcome(description, verdicts, tuple(outcomes))
+
+
+def _pictures(work: _Work) -> dict[str, dict[str, np.ndarray]]:
+    """The arrays of `samples.npz`, and of `features.npz` where the model ends in a head of ours."""
+    samples = work.samples.arrays()
+    pictures = {store.SAMPLES: samples}
+    head = find_head(work.model, work.examples.first_image())
+    if head is not None:
+        pictures[store.FEATURES] = gather_features(
+            work.model, head, work.examples, samples["adversarial"], batch_size=work.batch_size
+        )
+    return pictures
 
 
 def evaluate(
@@ -161,6 +175,8 @@ def evaluate(
     output_dir: str | Path,
     seed: int = 0,
     batch_size: int = 100,
+    indices: Sequence[int] | np.ndarray | None = None,
+    shard: Shard | None = None,
     model_info: Mapping[str, Any] | None = None,
     dataset_info: Mapping[str, Any] | None = None,
     command: str = "",
@@ -176,11 +192,14 @@ def evaluate(
 
     Args:
         model: a classifier, images float32 (N, H, W, C) in [0, 1] to logits (N, L).
-        split: images and labels.
+        split: images and labels; images may be a memory-mapped array larger than memory.
         attacks: (label, attack) pairs with labels that differ.
         output_dir: folder for `results.json` and `examples.npz`; new or empty unless `resume` or `overwrite`.
         seed: with an example's index in `split`, decides all of its random draws.
         batch_size: examples attacked at once; verdicts do not depend on it.
+        indices: (N,) indices of the examples to evaluate on, in any order; None: all of `split`.
+        shard: evaluate on this share of `split` alone; the others' results are joined with
+            `python -m mmc_tf.evaluation merge`.
         model_info: what to say of the model: `name`, `loss`, `clean_accuracy` (as recorded in training), …
         dataset_info: what to say of the data: `name`, `source`, …
         command: the command line, for the record.
@@ -203,33 +222,29 @@ def evaluate(
         0.12
     """
     check_number("batch_size", batch_size, minimum=1, integer=True)
-    check_number("examples", len(split), minimum=1, integer=True)
-    image = _gather(split, np.arange(1))[0][0]
+    examples = choose_examples(split, indices=indices, shard=shard)
+    image = examples.first_image()
     check_attacks(model, image, attacks)
-    plan = describe_plan(model, split, attacks, seed=seed)
+    plan = describe_plan(model, split, attacks, seed=seed, indices=indices, shard=shard)
     folder = store.EvaluationFolder.open(output_dir, plan, resume=resume, overwrite=overwrite)
     finished = folder.results()
     if finished is not None:
         return finished
     progress = progress or NoProgress()
-    batch_size = min(batch_size, len(split))
-    clean = _predict_clean(model, split, folder, batch_size, progress)
-    correct = clean == np.asarray(split.labels)
-    work = _Work(model, split, folder, seed, batch_size, progress)
-    all_verdicts, attack_records = [], []
+    rows = min(batch_size, len(examples))
+    clean = _predict_clean(model, examples, folder, rows, progress)
+    correct = clean == examples.labels
+    num_classes = count_classes_of(model, image)
+    chosen = choose(examples.indices, examples.labels, correct, num_classes=num_classes)
+    samples = Samples(chosen, examples.indices[chosen], examples.take(chosen)[0])
+    work = _Work(model, examples, folder, seed, rows, progress, samples, clean)
+    outcomes = []
     for number, (label, attack) in enumerate(attacks):
-        verdicts, record = _attack_all(work, attack, stage=f"attack-{number}", label=label, correct=correct)
-        all_verdicts.append(verdicts)
-        attack_records.append(record)
-    clean_accuracy = int(correct.sum()) / len(split)
-    findings = diagnostics.find_all(
-        attack_records,
-        clean_accuracy=clean_accuracy,
-        recorded_accuracy=(model_info or {}).get("clean_accuracy"),
-        examples=len(split),
-    )
+        samples.begin_attack()
+        outcomes.append(_attack_all(work, attack, stage=f"attack-{number}", label=label, correct=correct))
+    about = {"labels": examples.labels, "clean": clean}
     results = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": records.SCHEMA_VERSION,
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
@@ -237,22 +252,9 @@ def evaluate(
         "batch_size": batch_size,
         "model": records.plain(dict(model_info or {})) | plan["model"],
         "dataset": records.plain(dict(dataset_info or {})) | {"sha256": plan["examples"]["sha256"]},
-        "examples": len(split),
-        "clean_accuracy": clean_accuracy,
-        "clean_interval": list(wilson_interval(int(correct.sum()), len(split))),
-        "attacks": attack_records,
-        "worst_case": records.worst_cases(attack_records, all_verdicts),
-        "warnings": [finding.as_dict() for finding in findings],
-        "seconds": sum(verdicts.seconds for verdicts in all_verdicts),
+        **({"shard": shard.as_dict()} if shard else {}),
+        **tally(outcomes, **about, recorded_accuracy=(model_info or {}).get("clean_accuracy")),
     }
-    per_attack = {
-        name: np.stack([getattr(verdicts, name) for verdicts in all_verdicts]) for name in records.PER_EXAMPLE
-    }
-    per_example = {
-        "index": np.arange(len(split), dtype=np.int64),
-        "label": np.asarray(split.labels, np.int32),
-        "clean_prediction": clean,
-        "attack": np.array([label for label, _ in attacks]),
-    }
-    folder.finish(results, per_example | per_attack)
+    arrays = to_arrays(outcomes, **about, indices=examples.indices)
+    folder.finish(results, arrays, _pictures(work))
     return results

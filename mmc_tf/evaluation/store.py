@@ -4,6 +4,9 @@
     progress/       one small file per finished batch; gone once the evaluation is finished
     results.json    the figures
     examples.npz    the verdicts per example
+    samples.npz     a few images, clean and under each attack
+    features.npz    features of test images and the centers, where the model has a head of ours
+    report.html, figures/, table.md, table.tex    drawn from the others (`report/`)
 
 Every file is written under a temporary name in its folder and renamed, so that a run killed at any moment
 leaves whole files only.
@@ -25,7 +28,9 @@ from mmc_tf.checks import UserError, argument_error
 from mmc_tf.files import replacing, write_json
 
 PLAN, RESULTS, EXAMPLES, PROGRESS = "plan.json", "results.json", "examples.npz", "progress"
-_OURS = (RESULTS, EXAMPLES, PLAN, PROGRESS)
+SAMPLES, FEATURES = "samples.npz", "features.npz"
+REPORT, FIGURES, MARKDOWN, LATEX = "report.html", "figures", "table.md", "table.tex"
+_OURS = (RESULTS, EXAMPLES, SAMPLES, FEATURES, REPORT, FIGURES, MARKDOWN, LATEX, PLAN, PROGRESS)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -128,7 +133,7 @@ class EvaluationFolder:
         folder.path.mkdir(parents=True, exist_ok=True)
         if overwrite:
             folder._clear()
-        for name in (PLAN, RESULTS, EXAMPLES):
+        for name in (PLAN, RESULTS, EXAMPLES, SAMPLES, FEATURES, REPORT, MARKDOWN, LATEX):
             for leftover in folder.path.glob(f".{Path(name).stem}.*{Path(name).suffix}"):
                 leftover.unlink()
         if not (folder.path / PLAN).exists():
@@ -172,9 +177,16 @@ class EvaluationFolder:
                 path.unlink()
         return batches
 
-    def finish(self, results: Mapping[str, Any], examples: Mapping[str, np.ndarray]) -> None:
-        """Writes the verdicts, then the results, whose presence says that the evaluation is finished."""
-        with replacing(self.path / EXAMPLES) as temporary:
-            np.savez_compressed(temporary, **examples)
+    def finish(
+        self,
+        results: Mapping[str, Any],
+        examples: Mapping[str, np.ndarray],
+        pictures: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+    ) -> None:
+        """Writes the verdicts and the arrays of the pictures by file name, then the results, whose presence says
+        that the evaluation is finished."""
+        for name, arrays in {EXAMPLES: examples, **(pictures or {})}.items():
+            with replacing(self.path / name) as temporary:
+                np.savez_compressed(temporary, **arrays)
         write_json(self.path / RESULTS, results)
         shutil.rmtree(self.path / PROGRESS, ignore_errors=True)

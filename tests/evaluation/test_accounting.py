@@ -135,7 +135,7 @@ def test_the_least_distance_without_a_radius_is_no_robust_accuracy(tmp_path, kit
     assert results["worst_case"] == {"overall": None, "by_epsilon": []}
 
 
-def test_padding_costs_nothing_but_a_look(tmp_path, linear, digits):
+def test_padding_is_not_counted(tmp_path, linear, digits):
     split = digits.test.part(0, 10)
     (ten,), (twelve,) = (
         evaluate(
@@ -150,5 +150,4 @@ def test_padding_costs_nothing_but_a_look(tmp_path, linear, digits):
     assert ten["attacked"] == twelve["attacked"]
     assert ten["backward_passes"] == twelve["backward_passes"] > 0
     assert ten["queries"] == twelve["queries"]
-    judged = [-(-ten["attacked"] // batch_size) * batch_size for batch_size in (10, 4)]
-    assert ten["forward_passes"] - judged[0] == twelve["forward_passes"] - judged[1]
+    assert ten["forward_passes"] == twelve["forward_passes"] > ten["queries"]

@@ -1,0 +1,95 @@
+"""The features of the test images, for the picture of how they lie around the centers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mmc_tf.attacks.compiling import compiled
+from mmc_tf.attacks.oracle import Model, call_model
+from mmc_tf.evaluation.examples import Examples
+from mmc_tf.models import head_call
+
+MAX_IMAGES = 1000
+_CENTERS = ("centers", "class_centers", "means")
+
+
+def _features_of(model: Model, images: tf.Tensor) -> tf.Tensor:
+    return head_call(call_model(model, images)).features
+
+
+def compute_features(model: Model, images: np.ndarray, *, batch_size: int = 100) -> np.ndarray:
+    """Features z (N, d) of images (N, H, W, C), of a model that ends in a head of ours."""
+    size = min(batch_size, len(images))
+    rows = []
+    for start in range(0, len(images), size):
+        part = images[start : start + size]
+        batch = tf.constant(np.resize(part, (size, *part.shape[1:])))  # one shape, so one trace
+        rows.append(compiled(model, "features", _features_of, (batch,))(batch).numpy()[: len(part)])
+    return np.concatenate(rows).astype(np.float32)
+
+
+def centers_of(head: Any) -> np.ndarray | None:
+    """The classes' centers (L, d) of a head: fixed, trained, or followed; None where it has none."""
+    for name in _CENTERS:
+        if getattr(head, name, None) is not None:
+            return np.asarray(getattr(head, name), np.float32)
+    return None
+
+
+def gather_features(
+    model: Model, head: Any, examples: Examples, adversarial: np.ndarray, *, batch_size: int = 100
+) -> dict[str, np.ndarray]:
+    """What `features.npz` holds.
+
+    Args:
+        model: ends in `head`.
+        head: one of ours.
+        examples: those of the evaluation; the first `MAX_IMAGES` by index are taken.
+        adversarial: the samples' images under each attack (A, K, H, W, C).
+        batch_size: images at once.
+
+    Returns:
+        `indices` (M,), `labels` (M,), `features` (M, d), `adversarial_features` (A, K, d) where there are samples,
+        and `centers` (L, d) where the head has centers.
+    """
+    positions = np.argsort(examples.indices, kind="stable")[:MAX_IMAGES]
+    images, labels = examples.take(positions)
+    arrays = {
+        "indices": examples.indices[positions],
+        "labels": labels,
+        "features": compute_features(model, images, batch_size=batch_size),
+    }
+    if adversarial.size:
+        flat = adversarial.reshape(-1, *adversarial.shape[2:])
+        features = compute_features(model, flat, batch_size=batch_size)
+        arrays["adversarial_features"] = features.reshape(*adversarial.shape[:2], -1)
+    centers = centers_of(head)
+    return arrays if centers is None else arrays | {"centers": centers}
+
+
+def merge_features(
+    parts: Sequence[Mapping[str, np.ndarray]], samples: Sequence[tuple[int, int]]
+) -> dict[str, np.ndarray]:
+    """One `features.npz` of those of disjoint parts of a data set, evaluated with the same model and attacks.
+
+    Args:
+        parts: what `gather_features` gave for each part.
+        samples: for each sample of the whole, (part, place in the part's samples), as `samples.trace` gives them.
+
+    Returns:
+        As `gather_features` of the whole.
+    """
+    indices = np.concatenate([part["indices"] for part in parts])
+    order = np.argsort(indices, kind="stable")[:MAX_IMAGES]
+    whole = {
+        name: np.concatenate([part[name] for part in parts])[order]
+        for name in ("indices", "labels", "features")
+    }
+    if len(samples):
+        rows = [parts[part]["adversarial_features"][:, place] for part, place in samples]
+        whole["adversarial_features"] = np.stack(rows, axis=1)
+    return whole | ({"centers": parts[0]["centers"]} if "centers" in parts[0] else {})

@@ -1,0 +1,113 @@
+"""From what attacks did to every example to the figures of `results.json`, and back from the files.
+
+A finished run and a merge of several make their figures here, from the same data, so that they agree to the bit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mmc_tf.evaluation import diagnostics, records
+from mmc_tf.evaluation.records import PER_EXAMPLE, TOTALS, Verdicts
+from mmc_tf.evaluation.statistics import wilson_interval
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What an attack is and what it did.
+
+    Attributes:
+        description: its settings, as `records.describe` gives them.
+        verdicts: what it did to every example.
+        stages: of an ensemble, the outcome of each stage on those that survived the ones before.
+    """
+
+    description: Mapping[str, Any]
+    verdicts: Verdicts
+    stages: tuple[Outcome, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """The record of `results.json`."""
+        waterfall = [stage.record() for stage in self.stages]
+        return records.make_record(self.description, self.verdicts, waterfall=waterfall)
+
+
+def tally(
+    outcomes: Sequence[Outcome],
+    *,
+    labels: np.ndarray,
+    clean: np.ndarray,
+    recorded_accuracy: float | None = None,
+) -> dict[str, Any]:
+    """Every figure of an evaluation, with its warnings.
+
+    Args:
+        outcomes: of the attacks, at least one.
+        labels: (N,) int32.
+        clean: (N,) int32 predictions on the clean images.
+        recorded_accuracy: clean accuracy as recorded in training, or None.
+    """
+    size, correct = len(labels), int((clean == labels).sum())
+    attack_records = [outcome.record() for outcome in outcomes]
+    findings = diagnostics.find_all(
+        attack_records,
+        clean_accuracy=correct / size,
+        recorded_accuracy=recorded_accuracy,
+        examples=size,
+    )
+    return {
+        "examples": size,
+        "clean_accuracy": correct / size,
+        "clean_interval": list(wilson_interval(correct, size)),
+        "attacks": attack_records,
+        "worst_case": records.worst_cases(attack_records, [outcome.verdicts for outcome in outcomes]),
+        "warnings": [finding.as_dict() for finding in findings],
+        "seconds": sum(outcome.verdicts.seconds for outcome in outcomes),
+    }
+
+
+def to_arrays(
+    outcomes: Sequence[Outcome], *, indices: np.ndarray, labels: np.ndarray, clean: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The content of `examples.npz`.
+
+    Verdicts are (A, N), one row an attack; those of the stages of ensembles, if there are any, are (S, N) under
+    names with `stage_`, and `stage_of` (S,) says which attack each is a stage of.
+    """
+    arrays = {
+        "index": np.asarray(indices, np.int64),
+        "label": np.asarray(labels, np.int32),
+        "clean_prediction": clean,
+        "attack": np.array([outcome.description["label"] for outcome in outcomes]),
+    }
+    stages = [(number, stage) for number, outcome in enumerate(outcomes) for stage in outcome.stages]
+    arrays |= _stack([outcome.verdicts for outcome in outcomes])
+    if stages:
+        arrays["stage_of"] = np.array([number for number, _ in stages])
+        arrays |= _stack([stage.verdicts for _, stage in stages], prefix="stage_")
+    return arrays
+
+
+def from_files(results: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[Outcome]:
+    """The outcomes that `tally` and `to_arrays` made a folder's files of."""
+    outcomes = []
+    for number, record in enumerate(results["attacks"]):
+        rows = np.flatnonzero(arrays["stage_of"] == number) if "stage_of" in arrays else ()
+        waterfall = zip(record.get("waterfall", ()), rows, strict=True)
+        stages = tuple(_read(stage, arrays, row, prefix="stage_") for stage, row in waterfall)
+        outcomes.append(dataclasses.replace(_read(record, arrays, number), stages=stages))
+    return outcomes
+
+
+def _stack(verdicts: Sequence[Verdicts], prefix: str = "") -> dict[str, np.ndarray]:
+    return {prefix + name: np.stack([getattr(each, name) for each in verdicts]) for name in PER_EXAMPLE}
+
+
+def _read(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray], row: int, prefix: str = "") -> Outcome:
+    description = {key: record[key] for key in records.DESCRIBED}
+    verdicts = {name: arrays[prefix + name][row] for name in PER_EXAMPLE}
+    return Outcome(description, Verdicts(**verdicts, **{name: record[name] for name in TOTALS}))
