@@ -155,13 +155,13 @@ def chosen(cases: list[Case], names: str | None) -> list[Case]:
 def check_peers(python: str) -> None:
     """Makes sure, before the long work, that the other interpreter has what it needs."""
     try:
-        command = [python, "-W", "ignore", "-c", f"import {PEERS}, keras"]
+        command = [python, "-W", "ignore", "-c", f"import {PEERS}, mmc_tf.layers"]
         done = subprocess.run(command, env=peer_environment(), capture_output=True, text=True)
         reason = done.stderr.strip().splitlines()[-1] if done.returncode else None
     except OSError as error:
         reason = str(error)
     if reason:
-        expected = f"an interpreter with {PEERS} and keras (pip install -e '.[bench]', or --peer_python)"
+        expected = f"an interpreter with {PEERS}, keras and lazy_loader (pip install -e '.[bench]', or --peer_python)"
         raise argument_error("peer_python", expected, f"{python}: {reason}")
 
 
