@@ -93,6 +93,28 @@ def linear(digits):
     return ridge_classifier(digits.train.as_float(), digits.train.labels, gain=5.0)
 
 
+@keras.saving.register_keras_serializable("tests")
+class RowByRow(DenseLogits):
+    """Wz + b by sums over each row alone.
+
+    In TensorFlow's CPU kernels, how a row of a matrix product is rounded depends on how many rows there are, and
+    how exp and log are depends on whether a number is among the last few of its array.
+    """
+
+    def logits(self, features):
+        return keras.ops.sum(features[:, :, None] * self.kernel, axis=1) + self.bias
+
+
+@pytest.fixture(scope="session")
+def rowwise(linear):
+    """`linear`, with results that are the same to the bit in any batch."""
+    inputs = keras.Input(linear.input_shape[1:])
+    head = RowByRow(10)
+    model = keras.Model(inputs, head(keras.layers.Flatten()(inputs)))
+    head.set_weights(linear.get_weights())
+    return model
+
+
 @pytest.fixture(scope="session")
 def kit():
     return SimpleNamespace(
