@@ -9,6 +9,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["mmc_tf", "mmc_tf.*", "flags", "flags.*"]),
+    package_data={"mmc_tf.report": ["*.css"]},
     py_modules=["train_std", "train_at", "eval_attacks"],
     install_requires=[
         "absl-py>=2",

@@ -20,7 +20,7 @@ ROOMS = {
     **dict.fromkeys(["mmc_tf", "checks", "registry", "files"], "ground"),
     **dict.fromkeys(["centers", "sphere"], "centers"),
     **{room: room for room in ("data", "models", "losses", "layers", "attacks")},
-    **{room: room for room in ("acceptance", "training", "evaluation", "experiments", "compat")},
+    **{room: room for room in ("report", "acceptance", "training", "evaluation", "experiments", "compat")},
 }
 BELOW_ATTACKS = {"ground", "centers", "data", "models", "losses"}
 ALLOWED = {
@@ -31,9 +31,10 @@ ALLOWED = {
     "losses": {"ground", "centers", "models"},
     "layers": {"models", "losses"},
     "attacks": BELOW_ATTACKS,
+    "report": {"ground"},
     "acceptance": BELOW_ATTACKS | {"attacks"},
-    "training": BELOW_ATTACKS | {"attacks", "layers"},
-    "evaluation": BELOW_ATTACKS | {"attacks", "layers", "training"},
+    "training": BELOW_ATTACKS | {"attacks", "layers", "report"},
+    "evaluation": BELOW_ATTACKS | {"attacks", "layers", "report", "training"},
     "experiments": BELOW_ATTACKS | {"attacks", "layers", "training", "evaluation"},
     "compat": BELOW_ATTACKS | {"layers"},
     "flags": {"ground", "training"},

@@ -27,6 +27,12 @@ HEADER = (
 )
 _NUMERIC_FROM = 3
 INDENT = "  "
+ALL = "all of them"
+
+
+def is_numeric(name: str) -> bool:
+    """Whether the column of that name is set to the right."""
+    return HEADER.index(name) >= _NUMERIC_FROM
 
 
 def _attack(record: Mapping[str, Any]) -> str:
@@ -110,7 +116,7 @@ def make_rows(results: Mapping[str, Any]) -> list[tuple[str, ...]]:
     for worst in results["worst_case"]["by_epsilon"]:
         if len(worst["attacks"]) > 1:
             ball = {"norm": worst["norm"], "epsilon": radius(worst["epsilon"])}
-            rows.append(_row(attack="all of them", **ball, **_accuracy(worst)))
+            rows.append(_row(attack=ALL, **ball, **_accuracy(worst)))
     return rows
 
 
@@ -124,7 +130,7 @@ def drop_empty_columns(
 
 def _align(cells: Sequence[str], header: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [
-        cell.rjust(width) if HEADER.index(name) >= _NUMERIC_FROM else cell.ljust(width)
+        cell.rjust(width) if is_numeric(name) else cell.ljust(width)
         for cell, name, width in zip(cells, header, widths, strict=True)
     ]
 
@@ -165,7 +171,7 @@ def format_markdown(results: Mapping[str, Any]) -> str:
     rows = [
         [cell.replace(INDENT, "&emsp;") if cell.startswith(INDENT) else cell for cell in row] for row in rows
     ]
-    rule = ["---:" if HEADER.index(name) >= _NUMERIC_FROM else "---" for name in header]
+    rule = ["---:" if is_numeric(name) else "---" for name in header]
     lines = ["| " + " | ".join(cells) + " |" for cells in (header, rule, *rows)]
     clean = (
         f"Clean accuracy {percent(results['clean_accuracy'])} % "
