@@ -24,6 +24,7 @@ from mmc_tf.training.loop import TrainingLoop
 from mmc_tf.training.optimizers import make_optimizer
 from mmc_tf.training.plan import TrainingPlan
 from mmc_tf.training.recipes import METHODS, FixedEpsilonTraining, Recipe, StandardTraining
+from mmc_tf.training.report.build import try_report
 
 
 def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
@@ -60,6 +61,8 @@ def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
     except TrainingFailedError as failure:
         raise UserError(f"Training of {plan.folder.path} stopped: {failure}") from None
     name = plan.monitored[0]
+    if is_chief(strategy):
+        print(try_report(plan.folder.path))
     return (
         f"{plan.folder.path}: {name} accuracy {row['monitored_accuracy']:.2%} after {row['step']} steps, "
         f"{row['seconds']:.0f} s\nattack it: python eval_attacks.py --checkpoint={plan.folder.path} --attack=pgd"
