@@ -69,15 +69,19 @@ def describe_plan(
     seed: int,
     indices: Any = None,
     shard: Shard | None = None,
+    diagnose: bool = False,
 ) -> dict[str, Any]:
     """What is evaluated, as plain data: two evaluations of equal plans have equal verdicts.
 
     The batch size is not part of it: verdicts do not depend on it, and a run that ended for want of memory
-    may go on with a smaller one. `shard` and `indices_sha256` are there only where not all examples are meant.
+    may go on with a smaller one. `shard` and `indices_sha256` are there only where not all examples are meant,
+    `diagnose` only where probes are run beside the attacks.
     """
     part = {} if shard is None else {"shard": shard.as_dict()}
     if indices is not None:
         part["indices_sha256"] = _hash_arrays([np.asarray(indices, np.int64)])
+    if diagnose:
+        part["diagnose"] = True
     return part | {
         "schema_version": SCHEMA_VERSION,
         "seed": seed,

@@ -14,6 +14,7 @@ import numpy as np
 from mmc_tf.evaluation import diagnostics, records
 from mmc_tf.evaluation.records import PER_EXAMPLE, TOTALS, Verdicts
 from mmc_tf.evaluation.statistics import wilson_interval
+from mmc_tf.evaluation.verdict import make_verdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,14 +43,16 @@ def tally(
     labels: np.ndarray,
     clean: np.ndarray,
     recorded_accuracy: float | None = None,
+    diagnosis: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Every figure of an evaluation, with its warnings.
+    """Every figure of an evaluation, with its warnings and its verdict.
 
     Args:
         outcomes: of the attacks, at least one.
         labels: (N,) int32.
         clean: (N,) int32 predictions on the clean images.
         recorded_accuracy: clean accuracy as recorded in training, or None.
+        diagnosis: the figures of the probes (`mmc_tf.evaluation.probes`), or None.
     """
     size, correct = len(labels), int((clean == labels).sum())
     attack_records = [outcome.record() for outcome in outcomes]
@@ -58,14 +61,19 @@ def tally(
         clean_accuracy=correct / size,
         recorded_accuracy=recorded_accuracy,
         examples=size,
+        diagnosis=diagnosis,
     )
+    warnings = [finding.as_dict() for finding in findings]
+    worst = records.worst_cases(attack_records, [outcome.verdicts for outcome in outcomes])
     return {
         "examples": size,
         "clean_accuracy": correct / size,
         "clean_interval": list(wilson_interval(correct, size)),
         "attacks": attack_records,
-        "worst_case": records.worst_cases(attack_records, [outcome.verdicts for outcome in outcomes]),
-        "warnings": [finding.as_dict() for finding in findings],
+        "worst_case": worst,
+        "diagnosis": dict(diagnosis or {}),
+        "warnings": warnings,
+        "verdict": make_verdict(attack_records, worst, warnings=warnings, diagnosis=diagnosis),
         "seconds": sum(outcome.verdicts.seconds for outcome in outcomes),
     }
 

@@ -302,8 +302,12 @@ def worst_cases(records: Sequence[Mapping[str, Any]], verdicts: Sequence[Verdict
         if epsilon is not None:
             balls.setdefault((norm, epsilon), []).append(number)
 
+    rounded = np.stack([verdict.rounded_misclassified for verdict in verdicts])
+
     def over(numbers: list[int]) -> dict[str, Any]:
-        return worst_case([records[number] for number in numbers], misclassified[numbers])
+        left = float((~rounded[numbers].any(axis=0)).mean())
+        whole = worst_case([records[number] for number in numbers], misclassified[numbers])
+        return whole | {"rounded_robust_accuracy": left}
 
     return {
         "overall": over(bounded) if bounded else None,

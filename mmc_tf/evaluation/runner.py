@@ -25,9 +25,16 @@ from mmc_tf.evaluation.features import gather_features
 from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, versions
 from mmc_tf.evaluation.outcomes import Outcome, tally, to_arrays
 from mmc_tf.evaluation.plan import check_attacks, count_classes_of, find_head, name_attack
+from mmc_tf.evaluation.probes import examine, look_at_output
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.rounding import judge_rounded
 from mmc_tf.evaluation.samples import Samples, choose
+
+
+def _rows(batch_size: int) -> int:
+    """The least number of rows, `batch_size` or more, that the replicas of the current strategy can share."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return -(-batch_size // replicas) * replicas
 
 
 def _predict_clean(
@@ -167,6 +174,22 @@ def _pictures(work: _Work) -> dict[str, dict[str, np.ndarray]]:
     return pictures
 
 
+def _probe(work: _Work, attacks: Attacks, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """The figures of the diagnosis; an interrupted run's own ones are kept."""
+    return work.folder.remember(
+        "diagnosis",
+        lambda: examine(
+            work.model,
+            work.examples,
+            work.clean,
+            attacks,
+            [outcome.verdicts.misclassified for outcome in outcomes],
+            seed=work.seed,
+            batch_size=work.batch_size,
+        ),
+    )
+
+
 def evaluate(
     model: Model,
     split: Split,
@@ -183,8 +206,12 @@ def evaluate(
     resume: bool = False,
     overwrite: bool = False,
     progress: NoProgress | None = None,
+    diagnose: bool = False,
 ) -> dict[str, Any]:
     """Attacks the correctly classified examples of a split and writes the evaluation's folder.
+
+    In the scope of a `tf.distribute.MirroredStrategy`, in which the model was made too, each replica attacks its part
+    of every batch.
 
     Robust accuracy is over all examples; those that are misclassified without an attack count as broken and
     are not attacked. Every batch is on disk before the next begins: after a kill, the same call with
@@ -206,6 +233,7 @@ def evaluate(
         resume: go on with the evaluation in `output_dir`.
         overwrite: replace the evaluation in `output_dir`.
         progress: told of every batch.
+        diagnose: run the probes of `mmc_tf.evaluation.probes` beside the attacks.
 
     Returns:
         The content of `results.json`.
@@ -225,15 +253,16 @@ def evaluate(
     examples = choose_examples(split, indices=indices, shard=shard)
     image = examples.first_image()
     check_attacks(model, image, attacks)
-    plan = describe_plan(model, split, attacks, seed=seed, indices=indices, shard=shard)
+    plan = describe_plan(model, split, attacks, seed=seed, indices=indices, shard=shard, diagnose=diagnose)
     folder = store.EvaluationFolder.open(output_dir, plan, resume=resume, overwrite=overwrite)
     finished = folder.results()
     if finished is not None:
         return finished
     progress = progress or NoProgress()
-    rows = min(batch_size, len(examples))
+    rows = _rows(min(batch_size, len(examples)))
     clean = _predict_clean(model, examples, folder, rows, progress)
     correct = clean == examples.labels
+    diagnosis = folder.remember("output", lambda: {"output": look_at_output(model, examples)})
     num_classes = count_classes_of(model, image)
     chosen = choose(examples.indices, examples.labels, correct, num_classes=num_classes)
     samples = Samples(chosen, examples.indices[chosen], examples.take(chosen)[0])
@@ -243,6 +272,7 @@ def evaluate(
         samples.begin_attack()
         outcomes.append(_attack_all(work, attack, stage=f"attack-{number}", label=label, correct=correct))
     about = {"labels": examples.labels, "clean": clean}
+    diagnosis |= _probe(work, attacks, outcomes) if diagnose else {}
     results = {
         "schema_version": records.SCHEMA_VERSION,
         "command": command,
@@ -250,10 +280,12 @@ def evaluate(
         "versions": versions(),
         "seed": seed,
         "batch_size": batch_size,
-        "model": records.plain(dict(model_info or {})) | plan["model"],
+        "model": records.plain(dict(model_info or {})) | {"num_classes": num_classes} | plan["model"],
         "dataset": records.plain(dict(dataset_info or {})) | {"sha256": plan["examples"]["sha256"]},
         **({"shard": shard.as_dict()} if shard else {}),
-        **tally(outcomes, **about, recorded_accuracy=(model_info or {}).get("clean_accuracy")),
+        **tally(
+            outcomes, **about, recorded_accuracy=(model_info or {}).get("clean_accuracy"), diagnosis=diagnosis
+        ),
     }
     arrays = to_arrays(outcomes, **about, indices=examples.indices)
     folder.finish(results, arrays, _pictures(work))

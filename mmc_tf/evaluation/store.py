@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,15 @@ class EvaluationFolder:
                 # A machine that lost power may hold an empty file under the final name: attack those again.
                 path.unlink()
         return batches
+
+    def remember(self, stage: str, compute: Callable[[], Any]) -> Any:
+        """What `compute` returned, plain data, when it was first called for this stage of this evaluation."""
+        kept = self.batches(stage)
+        if kept:
+            return json.loads(str(kept[0]["json"]))
+        value = compute()
+        self.append(stage, {"json": np.array(json.dumps(value))})
+        return value
 
     def finish(
         self,

@@ -1,3 +1,6 @@
+import ast
+import re
+
 import pytest
 from records_by_hand import autoattack, record
 
@@ -19,6 +22,19 @@ def test_zero_gradient_names_the_attack_and_the_rate():
     assert finding.attacks == ("x",)
     assert "12.3 %" in finding.message
     assert finding.section == "docs/warnings.md#zero_gradient"
+
+
+@pytest.mark.parametrize(("rate", "fires"), [(0.0, False), (0.0099, False), (0.01, True)])
+def test_gradients_that_are_not_finite(rate, fires):
+    broken = record(label="x", nonfinite_gradient_rate=rate)
+    findings = diagnostics.find_nonfinite_gradients([record(), broken])
+    assert [(finding.code, finding.attacks) for finding in findings] == [
+        ("NONFINITE_GRADIENT", ("x",))
+    ] * fires
+    ensemble = autoattack(apgd_ce=800, apgd_t=3)
+    ensemble["waterfall"][1]["nonfinite_gradient_rate"] = rate
+    findings = diagnostics.find_nonfinite_gradients([ensemble])
+    assert [finding.attacks for finding in findings] == [("apgd_t of autoattack",)] * fires
 
 
 def test_non_adaptive_fires_once_for_all_of_them():
@@ -59,6 +75,18 @@ def test_non_adaptive_compares_like_with_like_only():
 def test_few_examples(examples, fires):
     findings = diagnostics.find_few_examples([record(robust=examples // 2, examples=examples)])
     assert codes(findings) == ["FEW_EXAMPLES"] * fires
+
+
+@pytest.mark.parametrize(
+    # Wilson: 30 of 100 is 21.9 to 39.6 %, 25 of 100 17.5 to 34.3, 10 of 100 5.5 to 17.4; of 10,000 they part.
+    ("beaten", "best", "examples", "fires"),
+    [(30, 25, 100, True), (30, 10, 100, False), (3000, 2500, 10_000, False), (26, 25, 100, False)],
+)
+def test_few_examples_to_tell_two_attacks_apart(beaten, best, examples, fires):
+    pair = [record(robust=beaten, examples=examples), record("apgd_t", best, examples=examples)]
+    findings = [finding for finding in diagnostics.find_few_examples(pair) if "apart" in finding.message]
+    named = (pair[1]["label"], pair[0]["label"])
+    assert [(finding.code, finding.attacks) for finding in findings] == [("FEW_EXAMPLES", named)] * fires
 
 
 def test_gradient_attacks_only():
@@ -160,9 +188,15 @@ def test_an_honest_evaluation_raises_nothing():
 
 def test_every_code_has_a_section(request):
     documented = (request.config.rootpath / "docs" / "warnings.md").read_text()
+    sections = re.findall(r"^## ([A-Z_0-9]+)$", documented, re.MULTILINE)
     folder = request.config.rootpath / "mmc_tf" / "evaluation" / "diagnostics"
-    lines = [line for path in folder.glob("*.py") for line in path.read_text().splitlines()]
-    emitted = {line.strip(' ",') for line in lines if line.strip(' ",').isupper() and '",' in line}
-    assert len(emitted) == 11
-    for code in emitted:
-        assert f"## {code}\n" in documented
+    trees = [ast.parse(path.read_text()) for path in folder.glob("*.py")]
+    words = {
+        node.value
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    emitted = {word for word in words if re.fullmatch(r"[A-Z][A-Z_]{4,}", word)}
+    assert emitted == set(sections)
+    assert len(sections) == len(emitted) == 17

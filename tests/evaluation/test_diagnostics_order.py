@@ -26,6 +26,33 @@ def test_stronger_attack_needs_two_points(robust, fires):
     assert codes(findings) == ["STRONGER_ATTACK"] * fires
 
 
+def test_restarts_can_be_what_is_stronger():
+    several = record(robust=470, num_restarts=5, label="pgd-10 x5")
+    (finding,) = diagnostics.find_stronger_attack([record(robust=500), several])
+    assert (finding.code, finding.attacks[0]) == ("STRONGER_ATTACK", "pgd-10 x5")
+
+
+@pytest.mark.parametrize(
+    ("change", "fires"),
+    [
+        ({}, True),
+        ({"robust": 10}, False),
+        ({"robust": 11}, True),
+        ({"epsilon": 2.0}, True),
+        ({"epsilon": 0.9}, False),
+        ({"norm": "l2"}, False),
+        ({"epsilon": None, "radius": "least"}, False),
+        ({"attack": "fgsm", "num_steps": 1}, False),
+        ({"attack": "square", "num_steps": 1}, True),
+        ({"robust": 1, "examples": 10}, False),
+    ],
+)
+def test_nobody_survives_where_every_image_is_allowed(change, fires):
+    everything = record(**{"robust": 100, "epsilon": 1.0} | change)
+    findings = diagnostics.find_radius_one_survived([record(robust=900), everything])
+    assert codes(findings) == ["RADIUS_ONE_SURVIVED"] * fires
+
+
 def test_stronger_attack_does_not_compare_radii():
     assert diagnostics.find_stronger_attack([record(robust=500), record(robust=1, epsilon=16 / 255)]) == []
 
@@ -68,7 +95,8 @@ def test_square_helps_only_where_it_could_be_compared():
 def test_black_box_stronger(attack, robust, fires):
     records = [record(robust=500), record("mim", 400), record(attack, robust)]
     findings = diagnostics.find_black_box_stronger(records)
-    assert codes(findings) == ["BLACK_BOX_STRONGER"] * fires
+    code = "TRANSFER_STRONGER" if attack == "transfer" else "BLACK_BOX_STRONGER"
+    assert codes(findings) == [code] * fires
     if fires:
         assert findings[0].attacks == (records[2]["label"], records[0]["label"])
 

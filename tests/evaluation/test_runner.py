@@ -98,7 +98,9 @@ def test_schema(uninterrupted):
         "clean_interval",
         "attacks",
         "worst_case",
+        "diagnosis",
         "warnings",
+        "verdict",
         "seconds",
     }
     assert set(results["versions"]) == {"mmc_tf", "python", "numpy", "tensorflow", "keras"}
@@ -161,7 +163,7 @@ def test_a_full_disk_loses_nothing_that_was_done(tmp_path, kit, monkeypatch):
 
     def save_until_full(path, **arrays):
         calls.append(path)
-        if len(calls) == 3:
+        if len(calls) == 4:  # after the clean predictions, the model's output, and one batch
             path.write_bytes(b"half")
             raise OSError(errno.ENOSPC, "No space left on device")
         save(path, **arrays)

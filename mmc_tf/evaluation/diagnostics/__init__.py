@@ -7,6 +7,7 @@ sentence, and a section in docs/warnings.md.
 from mmc_tf.evaluation.diagnostics.blindness import (
     find_cross_entropy_blind,
     find_non_adaptive,
+    find_nonfinite_gradients,
     find_zero_gradients,
 )
 from mmc_tf.evaluation.diagnostics.catalogue import find_all
@@ -20,9 +21,12 @@ from mmc_tf.evaluation.diagnostics.order import (
     find_black_box_stronger,
     find_larger_radius_weaker,
     find_one_step_beats_many,
+    find_radius_one_survived,
     find_square_helps,
     find_stronger_attack,
 )
+from mmc_tf.evaluation.diagnostics.output import find_in_output
+from mmc_tf.evaluation.diagnostics.probed import find_in_diagnosis
 
 __all__ = [
     "Finding",
@@ -32,9 +36,13 @@ __all__ = [
     "find_cross_entropy_blind",
     "find_few_examples",
     "find_gradient_attacks_only",
+    "find_in_diagnosis",
+    "find_in_output",
     "find_larger_radius_weaker",
     "find_non_adaptive",
+    "find_nonfinite_gradients",
     "find_one_step_beats_many",
+    "find_radius_one_survived",
     "find_square_helps",
     "find_stronger_attack",
     "find_zero_gradients",

@@ -14,7 +14,7 @@ from mmc_tf.evaluation.diagnostics.finding import (
 )
 from mmc_tf.evaluation.wording import percent
 
-ZERO_GRADIENT_RATE = 0.01
+UNUSABLE_GRADIENT_RATE = 0.01
 ARTEFACT = 0.02
 BLIND = 0.1
 
@@ -24,11 +24,6 @@ def find_zero_gradients(records: Sequence[Record]) -> list[Finding]:
 
     The stages of ensembles are asked instead of the whole.
     """
-    labels_of: dict[str, list[str]] = {}
-    singles = [single for record in records for single in stages_of(record) or [record]]
-    for record in singles:
-        if record["zero_gradient_rate"] >= ZERO_GRADIENT_RATE:
-            labels_of.setdefault(percent(record["zero_gradient_rate"]), []).append(record["label"])
     return [
         Finding(
             "ZERO_GRADIENT",
@@ -36,8 +31,36 @@ def find_zero_gradients(records: Sequence[Record]) -> list[Finding]:
             "so the attack does not see where to go: its number is too high.",
             tuple(labels),
         )
-        for rate, labels in labels_of.items()
+        for rate, labels in _labels_by_rate(records, "zero_gradient_rate").items()
     ]
+
+
+def find_nonfinite_gradients(records: Sequence[Record]) -> list[Finding]:
+    """NONFINITE_GRADIENT: the objective's input gradient holds NaN or inf on at least 1 % of the attacked
+    examples.
+
+    The stages of ensembles are asked instead of the whole.
+    """
+    return [
+        Finding(
+            "NONFINITE_GRADIENT",
+            f"{', '.join(labels)}: the gradient is not finite on {rate} % of the attacked examples; 0 is taken "
+            "in its place, so the attack does not see where to go: its number is too high.",
+            tuple(labels),
+        )
+        for rate, labels in _labels_by_rate(records, "nonfinite_gradient_rate").items()
+    ]
+
+
+def _labels_by_rate(records: Sequence[Record], name: str) -> dict[str, list[str]]:
+    """The attacks and stages whose rate of that name is at least 1 %, by the rate in percent."""
+    labels_of: dict[str, list[str]] = {}
+    singles = [single for record in records for single in stages_of(record) or [record]]
+    for record in singles:
+        rate = record.get(name, 0.0)
+        if rate >= UNUSABLE_GRADIENT_RATE:
+            labels_of.setdefault(percent(rate), []).append(record["label"])
+    return labels_of
 
 
 def find_non_adaptive(records: Sequence[Record]) -> list[Finding]:

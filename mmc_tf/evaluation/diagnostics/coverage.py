@@ -6,15 +6,21 @@ import math
 from collections.abc import Sequence
 
 from mmc_tf.evaluation.diagnostics.finding import FIXED_STEPS, Finding, Record
+from mmc_tf.evaluation.diagnostics.order import beaten_attacks
 from mmc_tf.evaluation.records import is_bounded
-from mmc_tf.evaluation.wording import percent
+from mmc_tf.evaluation.wording import interval, percent
 
 WIDEST_HALF_WIDTH = 0.05
 CORRUPTIONS = frozenset({"gaussian", "rotation"})
 
 
 def find_few_examples(records: Sequence[Record]) -> list[Finding]:
-    """FEW_EXAMPLES: some 95 % interval is more than 5 points wide to a side."""
+    """FEW_EXAMPLES: some 95 % interval is more than 5 points wide to a side, or those of two attacks overlap of
+    which one is called stronger (`find_stronger_attack`)."""
+    return [*_find_wide_interval(records), *_find_overlap(records)]
+
+
+def _find_wide_interval(records: Sequence[Record]) -> list[Finding]:
     records = [record for record in records if is_bounded(record)]
     if not records:
         return []
@@ -30,6 +36,23 @@ def find_few_examples(records: Sequence[Record]) -> list[Finding]:
             (widest["label"],),
         )
     ]
+
+
+def _find_overlap(records: Sequence[Record]) -> list[Finding]:
+    findings = []
+    for best, beaten in beaten_attacks(records):
+        close = [record for record in beaten if record["interval"][0] <= best["interval"][1]]
+        if close:
+            others = ", ".join(f"{each['label']} ({interval(each['interval'])})" for each in close)
+            findings.append(
+                Finding(
+                    "FEW_EXAMPLES",
+                    f"{best['examples']} examples do not tell {best['label']} ({interval(best['interval'])}) apart "
+                    f"from {others}: the 95 % intervals overlap.",
+                    (best["label"], *(each["label"] for each in close)),
+                )
+            )
+    return findings
 
 
 def find_gradient_attacks_only(records: Sequence[Record]) -> list[Finding]:

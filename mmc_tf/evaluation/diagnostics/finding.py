@@ -13,6 +13,8 @@ Record = Mapping[str, Any]
 # One step along one gradient after the other, with a length fixed in advance.
 FIXED_STEPS = frozenset({"fgsm", "bim", "pgd", "mim"})
 BLACK_BOX = frozenset({"spsa", "square", "transfer"})
+# What can be expected to find what fixed steps miss, on any head: they climb differences of logits, class by class.
+STRONG = frozenset({"apgd_t", "fab_t", "mt_pgd"})
 
 
 @dataclass(frozen=True)

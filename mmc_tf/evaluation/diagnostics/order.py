@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmc_tf.evaluation.diagnostics.finding import (
@@ -21,17 +21,31 @@ ONE_STEP = 0.005
 SQUARE_HELPS = 0.002
 BLACK_BOX_LEAD = 0.01
 WEAKER = 0.002
+SURVIVED = 0.01
 # What may differ where only the radius does: steps are often shares of it.
 _OF_THE_RADIUS = frozenset({"epsilon", "step_size"})
 
 
 def find_stronger_attack(records: Sequence[Record]) -> list[Finding]:
-    """STRONGER_ATTACK: another attack, objective or number of steps beats a number by over 2 points.
+    """STRONGER_ATTACK: another attack, objective, or number of steps or restarts beats a number by over 2
+    points.
 
     One finding per ball, naming the strongest attack and every number it overturns. Black-box attacks are
     expected to be weaker.
     """
-    findings = []
+    return [
+        Finding(
+            "STRONGER_ATTACK",
+            f"{best['label']} leaves {leaves(best)}, more than 2 points below {_listed(beaten)}: "
+            "report the lowest.",
+            (best["label"], *(record["label"] for record in beaten)),
+        )
+        for best, beaten in beaten_attacks(records)
+    ]
+
+
+def beaten_attacks(records: Sequence[Record]) -> Iterator[tuple[Record, list[Record]]]:
+    """The strongest attack of each ball with those that it beats by over 2 points, if there are any."""
     for group in group_by_ball(records).values():
         best = min(group, key=lambda record: record["robust"])
         beaten = [
@@ -40,15 +54,7 @@ def find_stronger_attack(records: Sequence[Record]) -> list[Finding]:
             if record["attack"] not in BLACK_BOX and leaves_more(record, best, by=STRONGER)
         ]
         if beaten:
-            findings.append(
-                Finding(
-                    "STRONGER_ATTACK",
-                    f"{best['label']} leaves {leaves(best)}, more than 2 points below {_listed(beaten)}: "
-                    "report the lowest.",
-                    (best["label"], *(record["label"] for record in beaten)),
-                )
-            )
-    return findings
+            yield best, beaten
 
 
 def find_one_step_beats_many(records: Sequence[Record]) -> list[Finding]:
@@ -107,11 +113,11 @@ def find_square_helps(records: Sequence[Record]) -> list[Finding]:
 
 
 def find_black_box_stronger(records: Sequence[Record]) -> list[Finding]:
-    """BLACK_BOX_STRONGER: without the network's gradients an attack leaves over 1 point less than one with
-    them in the same ball.
+    """BLACK_BOX_STRONGER, TRANSFER_STRONGER: without the network's gradients an attack leaves over 1 point less
+    than one with them in the same ball.
 
     Compared with untargeted attacks of many steps that use up the radius: of the others that may be expected.
-    One finding for each black-box attack.
+    One finding for each black-box attack; images crafted on another network have a code of their own.
     """
     findings = []
     for group in group_by_ball(records).values():
@@ -119,11 +125,18 @@ def find_black_box_stronger(records: Sequence[Record]) -> list[Finding]:
         for black in (record for record in group if record["attack"] in BLACK_BOX):
             beaten = [record for record in white if leaves_more(record, black, by=BLACK_BOX_LEAD, examples=1)]
             if beaten:
+                transfer = black["attack"] == "transfer"
                 findings.append(
                     Finding(
-                        "BLACK_BOX_STRONGER",
-                        f"{black['label']} leaves {leaves(black)} without the network's gradients, less than "
-                        f"{_listed(beaten)} with them: masked gradients, or an objective that does not fit.",
+                        "TRANSFER_STRONGER" if transfer else "BLACK_BOX_STRONGER",
+                        f"{black['label']} leaves {leaves(black)} "
+                        + (
+                            "with another network's gradients"
+                            if transfer
+                            else "without the network's gradients"
+                        )
+                        + f", less than {_listed(beaten)} with its own: masked gradients, or an objective that "
+                        "does not fit.",
                         (black["label"], *(record["label"] for record in beaten)),
                     )
                 )
@@ -158,6 +171,27 @@ def find_larger_radius_weaker(records: Sequence[Record]) -> list[Finding]:
                 )
             )
     return findings
+
+
+def find_radius_one_survived(records: Sequence[Record]) -> list[Finding]:
+    """RADIUS_ONE_SURVIVED: over 1 point survives an attack of many steps at a linf radius of 1 or more.
+
+    Every image is within that ball of every other one, so that a network that knows two classes has robust
+    accuracy 0 there. One step cannot be expected to get there.
+    """
+    return [
+        Finding(
+            "RADIUS_ONE_SURVIVED",
+            f"{record['label']} leaves {leaves(record)}, although every image is within its radius: it does not "
+            "find what is there, at smaller radii neither.",
+            (record["label"],),
+        )
+        for record in records
+        if record["norm"] == "linf"
+        and (record["epsilon"] or 0) >= 1
+        and not (record["attack"] in FIXED_STEPS and record["num_steps"] == 1)
+        and record["robust"] > max(SURVIVED * record["examples"], 1)
+    ]
 
 
 def _apart_from_radius(settings: Any) -> Any:
