@@ -30,6 +30,19 @@ def _same_random_state_for_every_test():
 
 
 @pytest.fixture(scope="session")
+def mirrored():
+    """One strategy on two logical devices for all tests.
+
+    A second one in the same process would number its collective operations from the start again, and TensorFlow
+    refuses an old number with a new shape.
+    """
+    devices = tf.config.list_logical_devices("CPU")
+    if len(devices) < 2:
+        pytest.skip("TensorFlow was initialized with one logical CPU device")
+    return tf.distribute.MirroredStrategy([device.name for device in devices[:2]])
+
+
+@pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real images: $MMC_DATA_DIR, or shared/data beside the repository."""
     folder = Path(os.environ.get("MMC_DATA_DIR") or REPOSITORY.parent / "shared" / "data")

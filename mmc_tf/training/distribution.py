@@ -12,20 +12,21 @@ from mmc_tf.training.cluster import check_cluster, num_workers
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 
 
-def make_strategy(name: str) -> tf.distribute.Strategy:
+def make_strategy(name: str, *, several_machines: bool = True) -> tf.distribute.Strategy:
     """The strategy of a name.
 
     Args:
         name: `"none"`: one device. `"mirrored"`: every GPU of this machine, or every logical CPU device where
             there is no GPU. `"multi_worker"`: the machines of `TF_CONFIG`. `"auto"`: `multi_worker` where
             `TF_CONFIG` names more than one worker, `mirrored` where there are several GPUs, else `none`.
+        several_machines: whether `auto` may be `multi_worker`.
 
     Raises:
         UserError: for another name, and for `multi_worker` without a cluster in `TF_CONFIG`.
     """
     check_choice("strategy", name, STRATEGIES)
     if name == "auto":
-        name = _automatic()
+        name = _automatic(several_machines)
     if name == "multi_worker":
         check_cluster()
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -35,8 +36,8 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-def _automatic() -> str:
-    if num_workers() > 1:
+def _automatic(several_machines: bool) -> str:
+    if several_machines and num_workers() > 1:
         return "multi_worker"
     return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "none"
 
