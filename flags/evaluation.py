@@ -107,6 +107,39 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         "any",
         "An attack succeeds if any iterate does, or only by its last one, the papers' protocol.",
     )
-    define("output_dir", Parser(), None, "Folder of the results.", default_text="results/<run>/<time>")
+    define(
+        "diagnose",
+        Boolean(),
+        False,
+        "Also probe a hundred images with short attacks of other kinds, to see whether the numbers are artefacts.",
+    )
+    define("report", Boolean(), True, "Draw report.html, figures/, table.md and table.tex at the end.")
+    define(
+        "num_shards",
+        Integer(minimum=1),
+        None,
+        "Machines that share the test images; each runs with its own --shard_index, and "
+        "`python -m mmc_tf.evaluation merge` joins their results.",
+        default_text="one machine attacks all",
+    )
+    define(
+        "shard_index",
+        Integer(minimum=0),
+        None,
+        "Which share to attack, 0 to num_shards - 1: every num_shards-th image from this index on.",
+    )
+    define(
+        "strategy",
+        Name(choices=("auto", "none", "mirrored")),
+        "auto",
+        "Devices: one, or all GPUs of this machine, each with its part of every batch.",
+    )
+    define(
+        "output_dir",
+        Parser(),
+        None,
+        "Folder of the results.",
+        default_text="results/<run>/<time>, with the shard in its name",
+    )
     define("resume", Boolean(), False, "Go on with an evaluation that was interrupted.")
     define("overwrite", Boolean(), False, "Replace earlier results in the same folder.")

@@ -19,12 +19,14 @@ def resolve_evaluation(flags: Flags) -> Flags:
     """The flags of `eval_attacks.py`, checked against each other, defaults filled in.
 
     Raises:
-        UserError: if an attack does not know the norm, or the norm has no default radius; for settings beside
-            a preset; for transfer without a network to craft on; for settings that no attack takes.
+        UserError: for a shard that is not one of them; if an attack does not know the norm, or the norm has no
+            default radius; for settings beside a preset; for transfer without a network to craft on; for settings
+            that no attack takes.
     """
     attacks = flags.attack or ([] if flags.preset else ["pgd"])
     values = flags.as_dict() | {"attack": attacks}
     if "help" not in attacks:
+        _check_shard(flags.num_shards, flags.shard_index)
         _check_norms(attacks, flags.norm)
         if flags.preset:
             _check_preset(flags.preset, flags.given)
@@ -39,6 +41,19 @@ def _check_norms(attacks: Iterable[str], norm: str | None) -> None:
     for attack in attacks:
         if norm is not None and attack not in UNBOUNDED:
             check_norm(attack, norm)
+
+
+def _check_shard(num_shards: int | None, shard_index: int | None) -> None:
+    for name, value, other in (
+        ("shard_index", shard_index, num_shards),
+        ("num_shards", num_shards, shard_index),
+    ):
+        if value is None and other is not None:
+            raise argument_error(name, "a value, since of num_shards and shard_index one is given", "None")
+    if num_shards is not None and shard_index >= num_shards:
+        raise argument_error(
+            "shard_index", f"0 to {num_shards - 1} with --num_shards={num_shards}", shard_index
+        )
 
 
 def _check_radii(attacks: Iterable[str], norm: str | None, epsilon: Sequence[float] | None) -> None:

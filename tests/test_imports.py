@@ -40,9 +40,10 @@ ALLOWED = {
     "flags": {"ground", "training"},
     "scripts": {"flags", "training", "evaluation", "experiments"},
 }
-# Finding and reading a run is all that evaluation needs of training, and default values all that flags need.
+# Finding and reading a run, and the devices, are all that evaluation needs of training, and default values all
+# that flags need.
 PARTS_OF_TRAINING = {
-    "evaluation": {"runs", "saved", "plan"},
+    "evaluation": {"runs", "saved", "plan", "distribution"},
     "flags": {"schedules"},
     "scripts": {"plan", "entry"},
 }

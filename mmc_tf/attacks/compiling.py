@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from mmc_tf.attacks.oracle import Model, call_model
+from mmc_tf.attacks.replicas import spread
 from mmc_tf.checks import argument_error
 
 _FUNCTIONS: weakref.WeakKeyDictionary[Model, dict[Hashable, Any]] = weakref.WeakKeyDictionary()
@@ -16,6 +18,9 @@ _FUNCTIONS: weakref.WeakKeyDictionary[Model, dict[Hashable, Any]] = weakref.Weak
 
 def compiled(model: Model, key: Hashable, function: Callable[..., Any], arguments: tuple) -> Any:
     """The graph of `function(model, *arguments)`, traced on the first call with this model, key and shapes.
+
+    In the scope of a `tf.distribute` strategy with several replicas, in which the model was made too, each of
+    them does its part of the examples (`replicas.spread`).
 
     A plain graph: XLA made the attacks' loop ten times slower on the CPU.
 
@@ -35,12 +40,17 @@ def compiled(model: Model, key: Hashable, function: Callable[..., Any], argument
     if not callable(model):
         raise argument_error("model", "a callable from images to logits", type(model).__name__)
     specs = tf.nest.map_structure(lambda value: tf.TensorSpec(value.shape, value.dtype), arguments)
-    key = (key, *((tuple(spec.shape), spec.dtype) for spec in tf.nest.flatten(specs)))
+    strategy = tf.distribute.get_strategy()
+    key = (key, strategy.num_replicas_in_sync)
+    key += tuple((tuple(spec.shape), spec.dtype) for spec in tf.nest.flatten(specs))
     functions = _FUNCTIONS.setdefault(model, {})
     if key not in functions:
         # The graph outlives this call and must not keep the model alive.
         reference = weakref.ref(model)
-        traced = tf.function(lambda *values: function(reference(), *values), autograph=False)
+        traced = tf.function(
+            lambda *values: spread(functools.partial(function, reference()), values, strategy=strategy),
+            autograph=False,
+        )
         # One concrete function per key: TensorFlow warns of retracing where many models make their first
         # call.
         functions[key] = traced.get_concrete_function(*specs)

@@ -7,22 +7,28 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
 from mmc_tf import attacks as attack_room
 from mmc_tf.attacks import Source
 from mmc_tf.data import Split
 from mmc_tf.evaluation import plan, store, tables
 from mmc_tf.evaluation.checkpoints import Network, load_network
+from mmc_tf.evaluation.examples import Shard
 from mmc_tf.evaluation.fingerprints import Attacks, describe_plan
 from mmc_tf.evaluation.preflight import RESULTS_DIR, Target, prepare
+from mmc_tf.evaluation.probes import describe_panel
 from mmc_tf.evaluation.progress import NoProgress, ProgressBar
+from mmc_tf.evaluation.report.build import try_report
 from mmc_tf.evaluation.runner import evaluate
 from mmc_tf.training import runs
+from mmc_tf.training.distribution import make_strategy
 
 
 def choose_output_dir(
     run_name: str, content: dict[str, Any], *, resume: bool, root: Path = RESULTS_DIR
 ) -> Path:
-    """The folder of results where none is given: `results/<run>/<time>`.
+    """The folder of results where none is given: `results/<run>/<time>`, a shard's with `_shard-0-of-3`.
 
     To resume is to go on with the newest folder of that run that holds the same evaluation.
 
@@ -37,11 +43,13 @@ def choose_output_dir(
         for plan_file in sorted(parent.glob(f"*/{store.PLAN}"), reverse=True):
             if not store.differences(store.read_json(plan_file), content):
                 return plan_file.parent
-    path = parent / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    number = 1
+    name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    if "shard" in content:
+        name += "_shard-{index}-of-{count}".format(**content["shard"])
+    path, number = parent / name, 1
     while path.exists():
         number += 1
-        path = path.with_name(f"{path.name.partition('~')[0]}~{number}")
+        path = parent / f"{name}~{number}"
     return path
 
 
@@ -63,25 +71,43 @@ def load_sources(paths: Sequence[Path]) -> list[Source]:
 
 
 def describe(
-    network: Network, split: Split, source: str, attacks: Attacks, output_dir: Path, *, seed: int
+    network: Network,
+    split: Split,
+    source: str,
+    attacks: Attacks,
+    output_dir: Path,
+    *,
+    seed: int,
+    diagnose: bool = False,
+    shard: Shard | None = None,
 ) -> str:
     """The plan as the script prints it before it begins."""
     image = split.part(0, 1).as_float()[0]
     head, classes = plan.find_head(network.model, image), plan.count_classes_of(network.model, image)
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
     trained = " ".join(str(network.flags[key]) for key in ("model", "loss") if network.flags.get(key))
     lines = [
         f"network  {network.path}"
         + (f" ({trained})" if trained else "")
         + (", the newest finished run" if network.chosen else ""),
-        f"images   the first {len(split)} test images of {source}",
+        f"images   {_describe_images(len(split), shard)} of {source}",
         *(
             f"{'attacks' if number == 0 else '':9}{plan.describe_attack(label, attack, head, classes)}"
             for number, (label, attack) in enumerate(attacks)
         ),
+        *([f"probes   {describe_panel(attacks, network.model, image)}"] if diagnose else []),
+        *([f"devices  {replicas}, each with its part of every batch"] if replicas > 1 else []),
         f"seed     {seed}",
         f"results  {output_dir}",
     ]
     return "\n".join(lines)
+
+
+def _describe_images(size: int, shard: Shard | None) -> str:
+    if shard is None:
+        return f"the first {size} test images"
+    share = f"shard {shard.index} of {shard.count}"
+    return f"{len(shard.of(size))} ({share}) of the first {size} test images"
 
 
 def evaluate_from_flags(
@@ -106,19 +132,41 @@ def evaluate_from_flags(
     for name in flags.attack:
         attack_room.get(name)
     target = target or prepare(flags)
+    with make_strategy(flags.strategy, several_machines=False).scope():
+        return _evaluate(flags, target, progress or ProgressBar())
+
+
+def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
+    """As `evaluate_from_flags`, in the scope of the devices' strategy, in which the networks are read too."""
     network, dataset = load_network(target), target.dataset
     image = dataset.test.part(0, 1).as_float()[0]
     sources = load_sources(target.sources)
     head = plan.find_head(network.model, image)
     attacks = plan.plan_attacks(flags, dataset=dataset.name, sources=sources, head=head)
     plan.check_attacks(network.model, image, attacks)
-    content = describe_plan(network.model, dataset.test, attacks, seed=flags.seed)
+    content = describe_plan(
+        network.model,
+        dataset.test,
+        attacks,
+        diagnose=flags.diagnose,
+        seed=flags.seed,
+        shard=target.shard,
+    )
     if flags.output_dir is None:
         output_dir = choose_output_dir(network.name, content, resume=flags.resume)
     else:
         output_dir = Path(flags.output_dir)
     store.EvaluationFolder.check(output_dir, content, resume=flags.resume, overwrite=flags.overwrite)
-    text = describe(network, dataset.test, dataset.source, attacks, output_dir, seed=flags.seed)
+    text = describe(
+        network,
+        dataset.test,
+        dataset.source,
+        attacks,
+        output_dir,
+        seed=flags.seed,
+        diagnose=flags.diagnose,
+        shard=target.shard,
+    )
     if flags.dry_run:
         return text
     print(text)
@@ -129,6 +177,7 @@ def evaluate_from_flags(
         output_dir=output_dir,
         seed=flags.seed,
         batch_size=flags.batch_size,
+        shard=target.shard,
         model_info=network.describe(),
         dataset_info={
             "name": dataset.name,
@@ -139,6 +188,17 @@ def evaluate_from_flags(
         command=flags.command,
         resume=flags.resume,
         overwrite=flags.overwrite,
-        progress=progress or ProgressBar(),
+        progress=progress,
+        diagnose=flags.diagnose,
     )
-    return f"\n{tables.format_terminal(results)}\n\nresults in {output_dir}"
+    drawn = [try_report(output_dir)] if flags.report else []
+    return "\n".join(
+        [
+            "",
+            tables.format_terminal(results),
+            "",
+            f"results in {output_dir}",
+            *drawn,
+            results["verdict"]["text"],
+        ]
+    )

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from mmc_tf import data, files
 from mmc_tf.checks import argument_error
 from mmc_tf.evaluation import store
+from mmc_tf.evaluation.examples import Shard
 from mmc_tf.evaluation.presets import Subject, find_entries
 from mmc_tf.training import runs, saved
 from mmc_tf.training.plan import check_objective
@@ -33,6 +34,8 @@ class TargetOptions(Protocol):
     dataset: str | None
     data_dir: str | None
     test_size: int | None
+    num_shards: int | None
+    shard_index: int | None
     output_dir: str | None
     resume: bool
     overwrite: bool
@@ -49,6 +52,7 @@ class Target:
         chosen: whether it was taken because it is the newest.
         dataset: the images.
         sources: the networks that transfer attacks are crafted on, as `path`.
+        shard: the share of the images that is attacked; None: all.
     """
 
     path: Path
@@ -56,6 +60,7 @@ class Target:
     chosen: bool
     dataset: data.Dataset
     sources: tuple[Path, ...] = ()
+    shard: Shard | None = None
 
 
 def prepare(options: TargetOptions) -> Target | None:
@@ -71,6 +76,7 @@ def prepare(options: TargetOptions) -> Target | None:
         return None
     if options.resume and options.overwrite:
         raise argument_error("overwrite", "not both `resume` and `overwrite`", True)
+    shard = None if options.num_shards is None else Shard(options.shard_index, options.num_shards)
     path = Path(options.checkpoint) if options.checkpoint else runs.find_newest(options.runs_dir)
     model_file, config = runs.find_model(path)
     sources = _find_sources(options)
@@ -89,6 +95,8 @@ def prepare(options: TargetOptions) -> Target | None:
         validation_size=flags.get("validation_size") or 0,
         train_size=flags.get("train_size"),
     )
+    if shard is not None:
+        shard.of(len(dataset.test))
     taken = saved.input_shape(model_file)
     if taken is not None:
         check_shapes(path, taken, dataset)
@@ -96,7 +104,7 @@ def prepare(options: TargetOptions) -> Target | None:
         taken = saved.input_shape(runs.find_model(source)[0])
         if taken is not None:
             check_shapes(source, taken, dataset, argument="transfer_from")
-    return Target(path, config, options.checkpoint is None, dataset, sources)
+    return Target(path, config, options.checkpoint is None, dataset, sources, shard)
 
 
 def _find_sources(options: TargetOptions) -> tuple[Path, ...]:

@@ -57,6 +57,11 @@ def flags(**changes):
         "output_dir": None,
         "resume": False,
         "overwrite": False,
+        "diagnose": False,
+        "report": False,
+        "num_shards": None,
+        "shard_index": None,
+        "strategy": "none",
         "dry_run": False,
         "verbose": False,
         "command": "eval_attacks.py",
@@ -119,7 +124,9 @@ def test_two_evaluations_get_two_folders_and_resume_finds_its_own(workplace):
     assert first.parent != second.parent
     before = first.stat().st_mtime_ns
     outcome = evaluate_from_flags(flags(resume=True))
-    assert outcome.endswith(str(first.parent.relative_to(workplace)))
+    *_, where, verdict = outcome.splitlines()
+    assert where.endswith(str(first.parent.relative_to(workplace)))
+    assert verdict == json.loads(first.read_text())["verdict"]["text"]
     assert first.stat().st_mtime_ns == before
     evaluate_from_flags(flags(resume=True, epsilon=[0.2]))  # nothing to go on with
     assert len(results_of(workplace)) == 3
@@ -223,3 +230,24 @@ def test_a_network_for_other_images_is_refused(workplace):
     keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(inputs))).save("runs/new/final.keras")
     with pytest.raises(UserError, match=r"images of shape \(8, 8, 1\).*of shape \(28, 28, 1\)"):
         evaluate_from_flags(flags())
+
+
+def test_a_shard_has_its_own_folder_and_resume_finds_it(workplace, capsys):
+    share = {"num_shards": 3, "shard_index": 1}
+    evaluate_from_flags(flags(**share))
+    assert "images   33 (shard 1 of 3) of the first 100 test images of" in capsys.readouterr().out
+    (path,) = results_of(workplace)
+    assert path.parent.name.endswith("_shard-1-of-3")
+    assert json.loads(path.read_text())["shard"] == {"index": 1, "count": 3}
+    evaluate_from_flags(flags(**share, resume=True))
+    assert results_of(workplace) == [path]
+    evaluate_from_flags(flags(num_shards=3, shard_index=2, resume=True))
+    assert len(results_of(workplace)) == 2
+
+
+def test_more_shards_than_images_are_refused_before_anything_is_attacked(workplace):
+    with pytest.raises(
+        UserError, match=r"`num_shards`\. Expected an integer <= 100\. Received: num_shards=101"
+    ):
+        evaluate_from_flags(flags(num_shards=101, shard_index=0))
+    assert results_of(workplace) == []

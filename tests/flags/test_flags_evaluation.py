@@ -140,3 +140,20 @@ def test_understanding_a_command_needs_no_tensorflow():
     )
     folder = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--num_shards=3"], "`shard_index`. Expected a value"),
+        (["--shard_index=0"], "`num_shards`. Expected a value"),
+        (
+            ["--num_shards=3", "--shard_index=3"],
+            "`shard_index`. Expected 0 to 2 with --num_shards=3. Received",
+        ),
+    ],
+)
+def test_shards_that_are_none_are_refused(words, said):
+    with pytest.raises(UserError, match=said):
+        resolved(*words)
+    assert resolved("--num_shards=3", "--shard_index=2").shard_index == 2
