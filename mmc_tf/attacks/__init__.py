@@ -7,6 +7,7 @@ from mmc_tf.attacks.apgd_t import APGDT
 from mmc_tf.attacks.autoattack import AutoAttack
 from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.bim import BIM
+from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.cw import CW
 from mmc_tf.attacks.ddn import DDN
 from mmc_tf.attacks.deepfool import DeepFool
@@ -53,6 +54,7 @@ __all__ = [
     "DeepFool",
     "Ensemble",
     "Gaussian",
+    "ModelWithCopy",
     "MultiTargetedPGD",
     "Rotation",
     "Shortest",

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks.compiling import forward
+from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.starts import random_targets
 from mmc_tf.checks import argument_error, check_images, check_labels, check_number
@@ -98,6 +99,8 @@ def check_batch(model: Model, images: Any) -> np.ndarray:
     Raises:
         UserError: for no image, images the model was not built for, or pixels outside [0, 1].
     """
+    if isinstance(model, ModelWithCopy):
+        model = model.model
     images = check_images("images", images)
     if not len(images):
         raise argument_error("images", "one image or more", "none")

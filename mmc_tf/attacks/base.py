@@ -15,6 +15,8 @@ import tensorflow as tf
 
 from mmc_tf.attacks.arguments import Batch, check_call, check_logits_of, check_targets_given
 from mmc_tf.attacks.compiling import compiled
+from mmc_tf.attacks.copies import ModelWithCopy
+from mmc_tf.attacks.crafting import attack_on_copy
 from mmc_tf.attacks.judging import judge
 from mmc_tf.attacks.objectives import objectives
 from mmc_tf.attacks.oracle import Evaluation, Look, Model, Oracle
@@ -54,9 +56,9 @@ class Attack(abc.ABC):
         adaptive: choose the objective that Appendix B.4 of the MMC paper assigns to the model's head; False:
             softmax cross-entropy, the naive protocol.
         iterate: `any` stops at the first iterate that reaches the goal; `last` always returns the last one,
-            as the papers did. A targeted attack under `any` that misses its target returns the first
-            misclassified iterate, if it went through one: so `misclassified` is true if and only if any
-            iterate was.
+            as the papers did. A targeted attack of a fixed radius under `any` that misses its target returns the
+            first misclassified iterate, if it went through one: so `misclassified` is true if and only if any
+            iterate was. One for the least distance keeps what hits the target, or returns the clean image.
 
     Class attributes of an attack:
         name, summary: what it is registered and listed as.
@@ -68,6 +70,8 @@ class Attack(abc.ABC):
         can_target: whether it can aim at a class.
         differentiates: whether it needs gradients; the others attack any callable.
         radius: `fixed`: keeps to ε; `least`: looks for the nearest image, ε only judges; `none`: has no ε.
+        takes_iterate: whether `iterate` decides what it returns.
+        least_classes: L of the smallest model it can attack.
     """
 
     name: ClassVar[str] = ""
@@ -80,6 +84,8 @@ class Attack(abc.ABC):
     can_target: ClassVar[bool] = True
     differentiates: ClassVar[bool] = True
     radius: ClassVar[str] = "fixed"
+    takes_iterate: ClassVar[bool] = True
+    least_classes: ClassVar[int] = 2
 
     epsilon: float
     norm: str = "linf"
@@ -146,6 +152,9 @@ class Attack(abc.ABC):
         Raises:
             UserError: for an objective that does not fit the model, or too few classes for it.
         """
+        if batch.num_classes < self.least_classes:
+            expected = f"{self.least_classes} classes or more for the attack {self.name}"
+            raise argument_error("model", expected, f"{batch.num_classes} classes")
         targets = None if batch.targets is None else tf.constant(batch.targets)
         oracle = self.oracle(model, tf.constant(batch.labels), targets)
         ask = oracle.evaluate if self.differentiates else oracle.look
@@ -246,7 +255,7 @@ class Attack(abc.ABC):
         Args:
             model: maps images (N, H, W, C) to logits (N, L): a `keras.Model`, which runs in evaluation mode,
                 or any callable in TensorFlow. It is traced once per attack and batch shape; keep the same
-                object.
+                object. A `ModelWithCopy` is attacked faster.
             images: (N, H, W, C) in [0, 1].
             labels: (N,) true labels in [0, L).
             indices: (N,) indices of the examples in the data set; None: 0 to N - 1. With the seed they decide
@@ -276,7 +285,21 @@ class Attack(abc.ABC):
 
     def attack(self, model: Model, batch: Batch) -> AttackResult:
         """Attacks a batch whose arguments have been checked, and judges the outcome."""
-        adversarial, crafted, clean = self.craft(model, batch)
+        if isinstance(model, ModelWithCopy):
+            return attack_on_copy(self, model, batch)
+        return self.judged(model, batch, *self.craft(model, batch))
+
+    def judged(
+        self,
+        model: Model,
+        batch: Batch,
+        adversarial: tf.Tensor,
+        crafted: Crafted,
+        clean: Mapping[str, tf.Tensor],
+        *,
+        more_passes: int = 0,
+    ) -> AttackResult:
+        """The verdicts on what `craft` returned; `more_passes` images were sent forward beside that."""
         check_logits_of(clean["logits"].numpy()[batch.active])
         passes = int(batch.active.sum())
         return judge(
@@ -289,7 +312,7 @@ class Attack(abc.ABC):
             zero_gradient=clean["zero_gradient"].numpy(),
             nonfinite_gradient=clean["nonfinite_gradient"].numpy(),
             clean_prediction=clean["prediction"].numpy(),
-            forward_passes=int(crafted.queries.numpy().sum(dtype=np.int64)) + passes,
+            forward_passes=int(crafted.queries.numpy().sum(dtype=np.int64)) + passes + more_passes,
             backward_passes=int(crafted.gradients.numpy().sum(dtype=np.int64)) + passes * self.differentiates,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.oracle import Model, call_model
 from mmc_tf.attacks.replicas import spread
 from mmc_tf.checks import argument_error
@@ -59,4 +60,6 @@ def compiled(model: Model, key: Hashable, function: Callable[..., Any], argument
 
 def forward(model: Model, images: tf.Tensor) -> Any:
     """The compiled forward pass, (N, H, W, C) -> (N, L), by which every attack's result is judged."""
+    if isinstance(model, ModelWithCopy):
+        model = model.model
     return compiled(model, "forward", call_model, (images,))

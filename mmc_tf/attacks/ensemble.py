@@ -13,7 +13,7 @@ from mmc_tf.attacks.arguments import Batch
 from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.judging import is_within
 from mmc_tf.attacks.oracle import Model
-from mmc_tf.attacks.result import AttackResult
+from mmc_tf.attacks.result import AttackResult, join
 from mmc_tf.checks import argument_error
 
 Stages = tuple[tuple[str, Attack], ...]
@@ -28,6 +28,7 @@ class Ensemble(Attack):
 
     takes_objective: ClassVar[bool] = False
     can_target: ClassVar[bool] = False
+    takes_iterate: ClassVar[bool] = False
 
     @abc.abstractmethod
     def stages(self, num_classes: int) -> Stages:
@@ -69,24 +70,3 @@ class Ensemble(Attack):
             UserError: always.
         """
         raise argument_error("attack", "one attack, since ensembles cannot run inside a graph", self.name)
-
-
-def join(earlier: AttackResult, later: AttackResult, survived: np.ndarray) -> AttackResult:
-    """The result of two attacks in order, the later one on the examples that `survived` (N,) bool.
-
-    Counts add up. What an example is shown with is the later attack's where it survived the earlier one. The
-    zero gradients are the first attack's.
-    """
-    per_example = ("adversarial", "success", "misclassified", "found", "distance", "prediction")
-    taken = {}
-    for name in per_example:
-        before, after = getattr(earlier, name), getattr(later, name)
-        mask = survived.reshape(-1, *(1,) * (before.ndim - 1))
-        taken[name] = np.where(mask, after, before)
-    return dataclasses.replace(
-        earlier,
-        **taken,
-        queries=earlier.queries + later.queries,
-        forward_passes=earlier.forward_passes + later.forward_passes,
-        backward_passes=earlier.backward_passes + later.backward_passes,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,3 +61,24 @@ class AttackResult:
     broken_by: np.ndarray | None = None
     source_correct: np.ndarray | None = None
     nonfinite_gradient: np.ndarray | None = None
+
+
+def join(earlier: AttackResult, later: AttackResult, survived: np.ndarray) -> AttackResult:
+    """The result of two attacks in order, the later one on the examples that `survived` (N,) bool.
+
+    Counts add up. What an example is shown with is the later attack's where it survived the earlier one. The
+    zero gradients are the first attack's.
+    """
+    per_example = ("adversarial", "success", "misclassified", "found", "distance", "prediction")
+    taken = {}
+    for name in per_example:
+        before, after = getattr(earlier, name), getattr(later, name)
+        mask = survived.reshape(-1, *(1,) * (before.ndim - 1))
+        taken[name] = np.where(mask, after, before)
+    return dataclasses.replace(
+        earlier,
+        **taken,
+        queries=earlier.queries + later.queries,
+        forward_passes=earlier.forward_passes + later.forward_passes,
+        backward_passes=earlier.backward_passes + later.backward_passes,
+    )
