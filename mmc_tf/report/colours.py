@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 INK, MUTED, GRID = "#1f2328", "#5f6871", "#d3dae1"
-# After Okabe and Ito, darkened to 3:1 against white.
-SERIES = ("#0072b2", "#d55e00", "#00805c", "#b5478a", "#96690a", "#3d8fc4", "#5f45ad", "#757e88")
+# Chosen for 3:1 against the ground; the first five are told apart without red or without green receptors, the others
+# by their markers too.
+SERIES = ("#0072b2", "#d55e00", "#7a0f3d", "#2f9c88", "#6a35ff", "#8a7400", "#3d444d", "#d0559b")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 LINES = ("-", "--", ":", "-.")
 # After Petroff's ten colours (arXiv:2107.02270), the palest ones darkened.
@@ -26,7 +27,7 @@ CLASSES = (
     "#6a6e7c",
     "#3fb0b5",
 )
-_DARK_SERIES = ("#4aa8e8", "#ff8f4d", "#2cc295", "#ea92c6", "#e5b544", "#9ad4f5", "#b6a2f7", "#a4adb7")
+_DARK_SERIES = ("#4aa8e8", "#ff8f4d", "#c0486f", "#5fe8cf", "#7d6bff", "#ffd94d", "#8b949e", "#f7b7de")
 _DARK_CLASSES = (
     "#5aa5ea",
     "#ffb52e",

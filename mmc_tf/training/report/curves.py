@@ -110,7 +110,8 @@ def quantities_of(histories: Sequence[History]) -> list[Quantity]:
             "Adversarial accuracy in training",
             "adversarial accuracy (%)",
             f"On the adversarial training images ({on_attacked}), each crafted on the weights of its step, over the "
-            "epoch. This is no robust accuracy: the images are training images, and the attack is the one trained against.",
+            "epoch. This is no robust accuracy: the images are training images, and the attack is the one trained "
+            "against.",
             tuple(adversarial),
             is_share=True,
         ),
