@@ -72,7 +72,7 @@ def _find_unusable_gradients(figures: Figures) -> Iterator[Finding]:
     """ZERO_GRADIENT and NONFINITE_GRADIENT of the headline's objective, also at random points of the ball."""
     headline = figures["headline"]
     for each in figures["gradients"]:
-        if each["objective"] != headline["objective"]:
+        if each["objective"] != headline["objective"] or not headline["differentiates"]:
             continue
         where = f"at the image or at a random point of the ball, for {headline['label']}"
         if each["zero_rate"] >= UNUSABLE_GRADIENT_RATE:

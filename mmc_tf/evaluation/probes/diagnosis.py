@@ -17,7 +17,7 @@ from mmc_tf.data import Split
 from mmc_tf.evaluation.diagnostics import Finding, find_in_diagnosis
 from mmc_tf.evaluation.examples import Examples, choose_examples, full_batches
 from mmc_tf.evaluation.plan import count_classes_of, find_head
-from mmc_tf.evaluation.probes.gradients import probe_gradients
+from mmc_tf.evaluation.probes.gradients import is_differentiable, probe_gradients
 from mmc_tf.evaluation.probes.output import MAX_IMAGES, probe_output
 from mmc_tf.evaluation.probes.panel import (
     EXAMPLES,
@@ -107,7 +107,8 @@ def examine(
     if not len(positions):
         return {"examples": 0}
     subjects = Subjects(*examples.take(positions), examples.indices[positions])
-    panel = _plan(model, examples, clean, attacks)
+    differentiable = is_differentiable(model, subjects.images[0])
+    panel = _plan(model, examples, clean, attacks, differentiable)
     label, headline = panel.headline
     known = {name: broken[positions] for (name, _), broken in zip(attacks, misclassified, strict=False)}
     everybody = np.ones(len(positions), bool)
@@ -129,16 +130,19 @@ def examine(
         probes.append(figures | {"broken": int(broken.sum())})
     head = find_head(model, subjects.images[0])
     objective = climbed_objective(headline, head)
-    gradients = probe_gradients(
-        model,
-        subjects.images,
-        subjects.labels,
-        indices=subjects.indices,
-        objectives=list(dict.fromkeys([objective, margin_of(head), "ce"])),
-        norm=headline.norm,
-        epsilon=headline.epsilon,
-        seed=seed,
-    )
+    gradients = [
+        dataclasses.asdict(each)
+        for each in probe_gradients(
+            model,
+            subjects.images,
+            subjects.labels,
+            indices=subjects.indices,
+            objectives=dict.fromkeys([objective, margin_of(head), "ce"]) if differentiable else (),
+            norm=headline.norm,
+            epsilon=headline.epsilon,
+            seed=seed,
+        )
+    ]
     words = next((probe.words for probe in panel.probes if probe.name == "curve"), None)
     return plain(
         {
@@ -150,16 +154,19 @@ def examine(
                 "left": int((~known[label]).sum()),
                 "objective": objective,
                 "adaptive": is_adaptive(objective, head),
+                "differentiates": headline.differentiates,
             },
             "probes": probes,
             "curve": {"words": words, "norm": "linf", "points": curve} if curve else None,
-            "gradients": [dataclasses.asdict(each) for each in gradients],
+            "gradients": gradients,
             "answered": panel.answered,
         }
     )
 
 
-def _plan(model: Model, examples: Examples, clean: np.ndarray, attacks: Labelled) -> Panel:
+def _plan(
+    model: Model, examples: Examples, clean: np.ndarray, attacks: Labelled, differentiable: bool
+) -> Panel:
     imitated = _in_order(examples)[:IMITATED]
     images = examples.take(imitated)[0]
     num_classes = count_classes_of(model, images[0])
@@ -169,6 +176,7 @@ def _plan(model: Model, examples: Examples, clean: np.ndarray, attacks: Labelled
         num_classes=num_classes,
         image_channels=images.shape[-1],
         surrogate=fit_surrogate(images, clean[imitated], num_classes=num_classes),
+        differentiable=differentiable,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +12,7 @@ from mmc_tf.attacks.base import ZERO_GRADIENT
 from mmc_tf.attacks.compiling import compiled
 from mmc_tf.attacks.oracle import Model, Oracle
 from mmc_tf.attacks.starts import random_start
+from mmc_tf.checks import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,7 @@ def probe_gradients(
     labels: np.ndarray,
     *,
     indices: np.ndarray,
-    objectives: Sequence[str],
+    objectives: Iterable[str],
     norm: str,
     epsilon: float,
     seed: int,
@@ -68,6 +69,17 @@ def probe_gradients(
             )
         )
     return probes
+
+
+def is_differentiable(model: Model, image: np.ndarray) -> bool:
+    """Whether a model has gradients in its images at all, asked with one image (H, W, C)."""
+    images = tf.constant(image[None])
+    oracle = Oracle(model, tf.zeros(1, tf.int32), None, choose_objective=lambda head: "margin")
+    try:
+        oracle.evaluate(images)
+    except UserError:
+        return False
+    return True
 
 
 def _look_at_gradients(name: str):

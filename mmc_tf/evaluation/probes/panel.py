@@ -12,6 +12,7 @@ from mmc_tf.attacks import Attack, Ensemble, Source, make
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.evaluation.diagnostics.finding import FIXED_STEPS, STRONG
 from mmc_tf.evaluation.plan import CIFAR_EPSILON, OTHER_EPSILON, count_classes_of, find_head
+from mmc_tf.evaluation.probes.gradients import is_differentiable
 
 Labelled = Sequence[tuple[str, Attack]]
 
@@ -66,7 +67,13 @@ def choose_headline(attacks: Labelled, image_channels: int) -> tuple[str, Attack
 
 
 def plan_panel(
-    attacks: Labelled, *, head: Any, num_classes: int, image_channels: int, surrogate: Source | None
+    attacks: Labelled,
+    *,
+    head: Any,
+    num_classes: int,
+    image_channels: int,
+    surrogate: Source | None,
+    differentiable: bool = True,
 ) -> Panel:
     """The probes whose questions no attack answers within the headline's ball.
 
@@ -76,6 +83,7 @@ def plan_panel(
         num_classes: L.
         image_channels: C.
         surrogate: another network to craft on, or None.
+        differentiable: whether the network has gradients; without, only probes that need none are left.
     """
     label, headline = choose_headline(attacks, image_channels)
     norm, epsilon = headline.norm, headline.epsilon
@@ -125,7 +133,11 @@ def plan_panel(
         "surrogate": ran.get("transfer"),
         "curve": next((name for name, each in attacks if answers_curve(each)), None),
     }
-    asked = tuple(probe for probe in probes if answers[probe.name] is None)
+    asked = tuple(
+        probe
+        for probe in probes
+        if answers[probe.name] is None and (differentiable or not probe.attack.differentiates)
+    )
     left_out = {probe.name: answers[probe.name] for probe in probes if answers[probe.name] is not None}
     return Panel((label, headline), asked, left_out)
 
@@ -145,6 +157,7 @@ def describe_panel(attacks: Labelled, model: Model, image: np.ndarray) -> str:
         num_classes=count_classes_of(model, image),
         image_channels=image.shape[-1],
         surrogate=stand_in,
+        differentiable=is_differentiable(model, image),
     )
     words = list(dict.fromkeys(probe.words for probe in panel.probes if probe.name != "curve"))
     curve = [f"{probe.words} at growing radii up to 1" for probe in panel.probes if probe.name == "curve"]
