@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "cifar100_coarse")
+DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "cifar100_coarse", "npy")
 DATASET_SPELLINGS = {
     "fashionmnist": "fashion_mnist",
     "fashion-mnist": "fashion_mnist",
@@ -77,6 +77,7 @@ _BALLS = tuple(name for name in ATTACK_NORMS if name not in UNBOUNDED)
 SETTING_ATTACKS = {
     "decay": ("mim",),
     "epsilon": _BALLS,
+    "iterate": (*APGD, "bim", "mim", "mt_pgd", "pgd", "slide", "spsa"),
     "norm": _BALLS,
     "num_restarts": ("an_pgd", *APGD, *FAB, "mt_pgd", "pgd", "slide", "square"),
     "num_steps": ("an_pgd", *APGD, *FAB, "cw", "ddn", "deepfool", "ead", "spsa", *_PGD_LIKE),

@@ -12,7 +12,7 @@ from flags.resolve import check_default_epsilon, check_norm, contradiction
 from mmc_tf.checks import argument_error, format_number
 
 # What a preset sets; its attacks can still be chosen by name, norm and radius.
-PRESET_SETS = {"adaptive", "iterate", "transfer_from", *SETTING_ATTACKS, *PARAMETERS} - {"epsilon", "norm"}
+PRESET_SETS = {"adaptive", "transfer_from", *SETTING_ATTACKS, *PARAMETERS} - {"epsilon", "norm"}
 
 
 def resolve_evaluation(flags: Flags) -> Flags:
@@ -87,7 +87,7 @@ def _check_settings(attacks: Sequence[str], given: dict[str, Any]) -> None:
     takers = SETTING_ATTACKS | {name: parameter.attacks for name, parameter in PARAMETERS.items()}
     for name in sorted(takers.keys() & given.keys()):
         value = given[name]
-        if (name, value) == ("targeted", False):
+        if (name, value) in (("targeted", False), ("iterate", "any")):
             continue
         if not set(takers[name]).intersection(attacks):
             which = "" if len(takers[name]) == 1 else "one of "

@@ -23,4 +23,5 @@ class APGDDLR(OneAimAPGD):
 
     name: ClassVar[str] = "apgd_dlr"
     summary: ClassVar[str] = "Auto-PGD on the difference of logits ratio"
+    least_classes: ClassVar[int] = 3
     climbs: ClassVar[str] = "dlr"

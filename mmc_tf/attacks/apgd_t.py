@@ -38,6 +38,7 @@ class APGDT(APGD):
     summary: ClassVar[str] = "Auto-PGD on the targeted DLR of the highest wrong classes in turn"
     tunable_names: ClassVar[tuple[str, ...]] = (*APGD.tunable_names, "num_targets")
     can_target: ClassVar[bool] = False
+    least_classes: ClassVar[int] = 4
     climbs: ClassVar[str] = "dlr"
 
     num_targets: int | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mmc_tf.attacks.ensemble import Ensemble, Stages
-from mmc_tf.attacks.registry import attacks, make
+from mmc_tf.attacks.registry import attacks, get, make
 from mmc_tf.checks import check_choice, check_number
 
 TARGETS, L1_TARGETS = 9, 5
@@ -23,7 +23,6 @@ VERSIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     ),
     "rand": (("apgd_ce", {"eot_iterations": 20}), ("apgd_dlr", {"eot_iterations": 20})),
 }
-LEAST_CLASSES = {"apgd_dlr": 3, "apgd_t": 4}
 
 
 @attacks.register("autoattack")
@@ -69,7 +68,7 @@ class AutoAttack(Ensemble):
         """The version's attacks with AutoAttack's settings."""
         stages = []
         for name, settings in VERSIONS[self.version]:
-            if num_classes < LEAST_CLASSES.get(name, 2):
+            if num_classes < get(name).least_classes:
                 continue
             settings = settings | ({} if name == "square" else {"num_steps": self.num_iterations})
             if name in ("apgd_t", "fab_t"):

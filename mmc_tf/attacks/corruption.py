@@ -22,6 +22,7 @@ class Corruption(Attack):
     can_target: ClassVar[bool] = False
     differentiates: ClassVar[bool] = False
     radius: ClassVar[str] = "none"
+    takes_iterate: ClassVar[bool] = False
 
     epsilon: float | None = None
     norm: str = "l2"

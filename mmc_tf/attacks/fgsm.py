@@ -29,6 +29,7 @@ class FGSM(GradientAttack):
     name: ClassVar[str] = "fgsm"
     norms: ClassVar[tuple[str, ...]] = ("linf", "l2", "l1")
     summary: ClassVar[str] = "fast gradient sign method: one step of the full radius"
+    takes_iterate: ClassVar[bool] = False
 
     def tunables(self) -> dict[str, float | int]:
         """Also one step, one run."""

@@ -20,6 +20,7 @@ class MinimumNormAttack(Attack):
     """
 
     radius: ClassVar[str] = "least"
+    takes_iterate: ClassVar[bool] = False
 
     epsilon: float | None = None
 

@@ -17,6 +17,7 @@ from mmc_tf.attacks.row_oracle import RowOracle
 from mmc_tf.attacks.starts import random_start
 from mmc_tf.checks import argument_error, check_number
 
+SAMPLES = 128
 GOAL = 2  # the rank of a prediction that ends the attack on an example (`Oracle.rank`)
 FIRST_DECAY, SECOND_DECAY, STABILISER = 0.9, 0.999, 1e-9  # Adam's, of CleverHans
 
@@ -55,7 +56,7 @@ class SPSA(Attack):
     tunable_names: ClassVar[tuple[str, ...]] = ("epsilon", "delta", "learning_rate", "num_steps")
     differentiates: ClassVar[bool] = False
 
-    samples: int = 128
+    samples: int = SAMPLES
     delta: float = 0.01
     learning_rate: float = 0.01
     num_steps: int = 10
@@ -74,6 +75,16 @@ class SPSA(Attack):
         if self.stop_threshold is not None:
             check_number("stop_threshold", self.stop_threshold)
         check_number("max_images", self.max_images, minimum=2 * BLOCK, integer=True)
+
+    def choose_objective(self, head: Any) -> str:
+        """The margin where it is not `adaptive`, as CleverHans has it: differences of cross-entropy are zero where
+        it is flat."""
+        naive = self.objective is None and not self.adaptive
+        return "margin" if naive else super().choose_objective(head)
+
+    def details(self) -> tuple[str, ...]:
+        """The number of samples, unless it is the papers' first."""
+        return () if self.samples == SAMPLES else (f"{self.samples} samples",)
 
     def fitting_objective(self, head: Any) -> str:
         """Un2 or tar2 on heads with centers, stronger than the published un1 and tar1; the margin elsewhere."""

@@ -76,6 +76,7 @@ class Square(Attack):
     own_objective: ClassVar[str | None] = "margin"
     can_target: ClassVar[bool] = False
     differentiates: ClassVar[bool] = False
+    takes_iterate: ClassVar[bool] = False
 
     num_queries: int = 5000
     p_init: float = 0.8

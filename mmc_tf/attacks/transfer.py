@@ -30,6 +30,9 @@ class Source:
     model: Model
 
 
+NOWHERE = Source("", None)
+
+
 @attacks.register("transfer")
 @dataclass(frozen=True, kw_only=True)
 class Transfer(IterativeAttack):
@@ -53,6 +56,7 @@ class Transfer(IterativeAttack):
     norms: ClassVar[tuple[str, ...]] = ("linf", "l2")
     summary: ClassVar[str] = "images crafted on other networks (--transfer_from) by PGD and MIM"
     can_target: ClassVar[bool] = False
+    takes_iterate: ClassVar[bool] = False
     differentiates: ClassVar[bool] = False
 
     source: Source | None = None
@@ -63,6 +67,14 @@ class Transfer(IterativeAttack):
         check_choice("method", self.method, METHODS)
         if not isinstance(self.source, Source):
             raise argument_error("transfer_from", "a network to craft on (a `Source`)", self.source)
+
+    def run(self, *args: Any, **kwargs: Any):
+        """Not for training: an oracle answers for one network.
+
+        Raises:
+            UserError: always.
+        """
+        raise argument_error("attack", f"{self.method} on the network to craft on, for training", self.name)
 
     def settings(self) -> dict[str, Any]:
         """The source by its name."""
@@ -95,7 +107,10 @@ class Transfer(IterativeAttack):
             tf.constant(attacked),
             as_tensors(self.tunables()),
         )
-        crafted = compiled(self.source.model, self.static_key(), self._perturb, arguments)(*arguments).numpy()
+        # What is compiled lives as long as the source: it must not hold it.
+        anywhere = dataclasses.replace(self, source=NOWHERE)
+        graph = compiled(self.source.model, anywhere.static_key(), anywhere._perturb, arguments)
+        crafted = graph(*arguments).numpy()
         steps = int(attacked.sum()) * self.num_steps
         result = judge(
             model,

@@ -20,7 +20,7 @@ class Worst(Ensemble):
 
     Args:
         members: the attacks in order, all with the norm and the radius of the whole; none: `pgd`, `apgd_t`,
-            `mt_pgd`, `fab_t`, `square` with their defaults, as far as they have the norm.
+            `mt_pgd`, `fab_t`, `square` with their defaults, as far as they have the norm and the model the classes.
 
     Example:
         >>> [label for label, _ in Worst(epsilon=0.5, norm="l2").stages(10)]
@@ -49,8 +49,9 @@ class Worst(Ensemble):
         """The members."""
         if self.members:
             return tuple((member.name, member) for member in self.members)
-        known = [name for name in DEFAULT_MEMBERS if self.norm in get(name).norms]
-        return tuple((name, make(name, epsilon=self.epsilon, norm=self.norm)) for name in known)
+        kinds = [get(name) for name in DEFAULT_MEMBERS]
+        fit = [kind for kind in kinds if self.norm in kind.norms and num_classes >= kind.least_classes]
+        return tuple((kind.name, make(kind.name, epsilon=self.epsilon, norm=self.norm)) for kind in fit)
 
     def settings(self) -> dict[str, Any]:
         """The members by their settings."""

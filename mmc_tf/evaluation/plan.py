@@ -66,7 +66,7 @@ def name_attack(attack: Attack) -> str:
         *attack.details(),
         (attack.objective or ("" if attack.adaptive else "non-adaptive")) if attack.takes_objective else "",
         "targeted" if attack.targeted else "",
-        "last" if attack.iterate == "last" else "",
+        "last" if attack.iterate == "last" and attack.takes_iterate else "",
         attack.norm if attack.radius != "none" else "",
         "" if attack.epsilon is None else radius(attack.epsilon),
     )
@@ -94,7 +94,7 @@ def plan_attacks(
     for name in options.attack:
         attack_room.get(name)
     if options.preset is not None:
-        subject = Subject(dataset, getattr(head, "has_centers", False))
+        subject = Subject(dataset, getattr(head, "adaptive_objective", "ce"))
         return _labelled(_make_entry(entry) for entry in find_entries(options, subject))
     names = [name for name in options.attack if name != "worst"]
     planned = []

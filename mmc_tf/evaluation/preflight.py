@@ -83,7 +83,7 @@ def prepare(options: TargetOptions) -> Target | None:
     check_objective(options.objective, config.get("flags", {}).get("loss"))
     name = _dataset_name(options, path, config)
     if options.preset is not None:
-        find_entries(options, Subject(name, has_centers=False))
+        find_entries(options, Subject(name))
     if options.output_dir is not None:
         store.check_folder(options.output_dir, resume=options.resume, overwrite=options.overwrite)
     files.check_writable("output_dir", options.output_dir or RESULTS_DIR, probe=not options.dry_run)

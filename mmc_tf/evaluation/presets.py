@@ -28,18 +28,25 @@ _MMA_RUNS = {"mnist": 50, "cifar": 10}
 
 
 class Subject(NamedTuple):
-    """What a protocol depends on: the data set's name, and whether the network's head has centers."""
+    """What a protocol depends on: the data set's name, and the objective adapted to the network's head (`ce` if it has
+    none)."""
 
     dataset: str
-    has_centers: bool
+    adaptive_objective: str = "ce"
+
+    @property
+    def spsa_objective(self) -> str:
+        """What the MMC paper's SPSA climbs: un1 and tar1 on networks of the MMC loss, else CleverHans' margin."""
+        return "mmc" if self.adaptive_objective == "mmc" else "margin"
 
 
 def _mmc_paper(subject: Subject) -> Iterator[Entry]:
-    """Table 1: PGD tar/un, 10 and 50 steps of 2/255, at the last iterate. Table 2: C&W, SPSA, noise, rotation.
+    """Table 1: PGD tar/un, 10 and 50 steps of 2/255, at the last iterate. Table 2: C&W, SPSA, noise, rotation. Table 3,
+    of networks of the MMC loss alone: SPSA with more samples.
 
-    The paper's "several restarts" of PGD are five here.
+    The paper's "several restarts" of PGD are five here; its noise is not clipped.
     """
-    spsa = "mmc" if subject.has_centers else "margin"
+    spsa = {"attack": "spsa", "objective": subject.spsa_objective, "iterate": "last"}
     for epsilon in (8 / 255, 16 / 255):
         for num_steps in (10, 50):
             for targeted in (True, False):
@@ -56,14 +63,18 @@ def _mmc_paper(subject: Subject) -> Iterator[Entry]:
         yield {"attack": "cw", "norm": "l2", "targeted": targeted}
     for epsilon in (8 / 255, 16 / 255):
         for targeted in (True, False):
-            yield {"attack": "spsa", "epsilon": epsilon, "targeted": targeted, "objective": spsa}
-    yield {"attack": "gaussian"}
+            yield spsa | {"epsilon": epsilon, "targeted": targeted}
+    for samples in (4096, 8192) if subject.spsa_objective == "mmc" else ():
+        for targeted in (True, False):
+            yield spsa | {"epsilon": 8 / 255, "targeted": targeted, "samples": samples}
+    yield {"attack": "gaussian", "clip": False}
     yield {"attack": "rotation"}
 
 
 def _mma_paper(subject: Subject) -> Iterator[Entry]:
     """N runs of PGD-100 judged at their last iterates, half on CE and half on CW, over the grids; SPSA from the
-    clean image at one radius; C&W and DDN margins."""
+    clean image at one radius, 2,048 samples counted as queries; C&W and DDN margins. Starts in l2 are uniform in the
+    ball, whose mass is at its sphere in such dimensions."""
     kind = "cifar" if subject.dataset.startswith("cifar") else "mnist"
     for norm, radii, share in _MMA_GRIDS[kind]:
         for epsilon in radii:
@@ -78,7 +89,13 @@ def _mma_paper(subject: Subject) -> Iterator[Entry]:
                     "objective": objective,
                     "iterate": "last",
                 }
-    spsa = {"samples": 2048, "num_steps": 100, "random_start": False}
+    spsa = {
+        "samples": 2048,
+        "num_steps": 100,
+        "random_start": False,
+        "iterate": "last",
+        "stop_threshold": -5.0,
+    }
     yield {"attack": "spsa", "epsilon": 8 / 255 if kind == "cifar" else 0.3} | spsa
     yield {"attack": "cw", "norm": "l2"}
     yield {"attack": "ddn", "norm": "l2", "num_steps": 1000}
@@ -96,7 +113,7 @@ def _pytorch_readme(subject: Subject) -> Iterator[Entry]:
     l2, l1 = {"norm": "l2", "epsilon": 0.5}, {"norm": "l1", "epsilon": 12.0}
     yield {"attack": "pgd", "num_steps": 50, "step_size": 0.05} | l2 | naive
     yield {"attack": "deepfool", "clip_to_epsilon": True} | l2
-    yield {"attack": "cw", "learning_rate": 0.01, "initial_const": 1e-3} | l2
+    yield {"attack": "cw", "learning_rate": 0.01, "initial_const": 1e-3, "adaptive": False} | l2
     yield {"attack": "autoattack"} | l2
     yield {"attack": "pgd", "num_steps": 50, "step_size": 0.6} | l1 | naive
     slide = {"num_steps": 50, "step_size": 0.6, "joint_projection": False}
@@ -105,7 +122,7 @@ def _pytorch_readme(subject: Subject) -> Iterator[Entry]:
 
 def _original_code(subject: Subject) -> Iterator[Entry]:
     """The scripts' attacks: radii and steps in 256ths, the last iterate, no clipping of noise."""
-    spsa = "mmc" if subject.has_centers else "margin"
+    spsa = {"attack": "spsa", "objective": subject.spsa_objective, "iterate": "last"}
     for level in (8, 16, 24, 32):
         epsilon = level / 256
         yield {"attack": "fgsm", "epsilon": epsilon}
@@ -113,7 +130,7 @@ def _original_code(subject: Subject) -> Iterator[Entry]:
             settings = {"num_steps": 10, "step_size": 2 / 256, "iterate": "last"}
             yield {"attack": attack, "epsilon": epsilon} | settings
     for level in (8, 16):
-        yield {"attack": "spsa", "epsilon": level / 256, "objective": spsa}
+        yield spsa | {"epsilon": level / 256}
     yield {"attack": "cw", "norm": "l2", "abort_early": True}
     yield {
         "attack": "ead",

@@ -16,6 +16,7 @@ from mmc_tf.attacks.judging import radius_limit
 from mmc_tf.attacks.projections import measure
 
 BED = make_bed(shape=(6, 6, 2), size=24, num_classes=4)
+JOINED = {name for name in attacks.names() if issubclass(attacks.get(name), attacks.Ensemble)}
 LINF_CASES = [name for name, norm in CASES if norm == "linf"]
 SMALL = {"linf": 0.03, "l2": 0.1, "l1": 0.3}  # for the linear classifier
 
@@ -105,6 +106,19 @@ def test_what_the_logits_may_do_without_changing_anything(name, norm):
     np.testing.assert_allclose(other.adversarial, plain.adversarial, atol=TRAITS[name].rounding)
     np.testing.assert_array_equal(other.success, plain.success)
     np.testing.assert_array_equal(order[other.prediction], plain.prediction)
+
+
+@pytest.mark.parametrize("name", [name for name in attacks.names() if name not in JOINED])
+def test_logits_of_another_precision_are_taken_as_float32(name):
+    norm = attacks.get(name).norms[0]
+
+    def double(x):
+        return tf.cast(BED(x), tf.float64)
+
+    attack = build(name, norm)
+    plain, other = attack_bed(attack), attack(double, BED.images, BED.labels)
+    np.testing.assert_array_equal(other.adversarial, plain.adversarial)
+    np.testing.assert_array_equal(other.queries, plain.queries)
 
 
 @pytest.mark.parametrize("name", LINF_CASES)

@@ -280,7 +280,7 @@ def test_the_objective_that_fits_the_head(head, expected):
     attack = attacks.make("spsa", epsilon=0.1)
     assert attack.choose_objective(layer) == expected
     assert attack.choose_objective(None) == "margin"
-    assert attacks.make("spsa", epsilon=0.1, adaptive=False).choose_objective(layer) == "ce"
+    assert attacks.make("spsa", epsilon=0.1, adaptive=False).choose_objective(layer) == "margin"
 
 
 def test_the_published_objective_on_a_head_with_centers():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from small_models import predictions, small_images, small_model
@@ -50,6 +53,20 @@ def test_it_climbs_what_fools_the_source_best():
     assert attacks.make("transfer", **settings).settings()["source"] == "mmc"
 
 
+def test_what_is_compiled_does_not_keep_the_source_alive():
+    bed = make_bed(shape=(6, 6, 2), num_classes=4)
+
+    def source(images):
+        return bed(images)
+
+    attack = attacks.make("transfer", epsilon=0.1, source=Source("gone", source), num_steps=2)
+    attack(TARGET, IMAGES, predictions(TARGET, IMAGES))
+    gone = weakref.ref(source)
+    del attack, source
+    gc.collect()
+    assert gone() is None
+
+
 @pytest.mark.parametrize(
     ("action", "message"),
     [
@@ -63,6 +80,12 @@ def test_it_climbs_what_fools_the_source_best():
                 "transfer", epsilon=0.1, source=Source("ten", make_bed(shape=(6, 6, 2), num_classes=10))
             )(TARGET, IMAGES, predictions(TARGET, IMAGES)),
             r"`transfer_from`.*4 classes.*10 classes",
+        ),
+        (
+            lambda: attacks.make("transfer", epsilon=0.1, source=Source("a", SOURCE)).perturb(
+                TARGET, IMAGES, predictions(TARGET, IMAGES), indices=np.arange(48), seed=0
+            ),
+            r"`attack`.*pgd on the network to craft on.*transfer",
         ),
     ],
 )

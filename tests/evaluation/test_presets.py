@@ -9,6 +9,7 @@ from mmc_tf.evaluation.plan import plan_attacks
 from mmc_tf.evaluation.presets import PRESETS, Subject
 
 MMC_HEAD = SimpleNamespace(has_centers=True, adaptive_objective="mmc")
+MMLDA_HEAD = SimpleNamespace(has_centers=True, adaptive_objective="ce")
 NO_HEAD = None
 
 
@@ -33,7 +34,7 @@ def columns(rows, *names):
 @pytest.mark.parametrize("dataset", ["cifar10", "mnist"])
 @pytest.mark.parametrize("head", [MMC_HEAD, NO_HEAD])
 def test_every_attack_can_be_built_and_none_is_lost_for_its_label(preset, dataset, head):
-    entries = list(PRESETS[preset](Subject(dataset, head is MMC_HEAD)))
+    entries = list(PRESETS[preset](Subject(dataset, getattr(head, "adaptive_objective", "ce"))))
     assert len(planned(preset, dataset=dataset, head=head)) == len(entries) > 10
 
 
@@ -66,15 +67,19 @@ def test_the_mmc_paper_s_other_attacks():
         ("l2", None, targeted, 9, 0.01, 1000, 0.005, 0.0, False, "mmc_margin") for targeted in (True, False)
     ]
     rows = settings_of("mmc_paper", attack=["spsa"])
-    assert columns(rows, "epsilon", "targeted") == [
-        (epsilon, targeted) for epsilon in (8 / 255, 16 / 255) for targeted in (True, False)
+    assert columns(rows, "epsilon", "samples", "targeted") == [
+        *((epsilon, 128, targeted) for epsilon in (8 / 255, 16 / 255) for targeted in (True, False)),
+        *((8 / 255, samples, targeted) for samples in (4096, 8192) for targeted in (True, False)),  # Table 3
     ]
-    fixed = ("samples", "delta", "learning_rate", "num_steps", "random_start", "stop_threshold")
-    assert set(columns(rows, *fixed, "climbs")) == {(128, 0.01, 0.01, 10, True, None, "mmc")}
-    assert {row["climbs"] for row in settings_of("mmc_paper", NO_HEAD, attack=["spsa"])} == {"margin"}
+    fixed = ("delta", "learning_rate", "num_steps", "random_start", "stop_threshold", "iterate", "climbs")
+    assert set(columns(rows, *fixed)) == {(0.01, 0.01, 10, True, None, "last", "mmc")}
+    for head in (NO_HEAD, MMLDA_HEAD):
+        others = settings_of("mmc_paper", head, attack=["spsa"])
+        assert set(columns(others, "samples", "climbs")) == {(128, "margin")}
     (noise,) = settings_of("mmc_paper", attack=["gaussian"])
     (rotation,) = settings_of("mmc_paper", attack=["rotation"])
-    assert (noise["sigma"], rotation["max_degrees"], rotation["worst_of"]) == (0.05, 30.0, 1)
+    assert (noise["sigma"], noise["clip"]) == (0.05, False)
+    assert (rotation["max_degrees"], rotation["worst_of"]) == (30.0, 1)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,7 @@ def test_the_mma_paper_s_other_attacks(dataset, epsilon):
     (spsa,) = settings_of("mma_paper", dataset=dataset, attack=["spsa"])
     fixed = ("epsilon", "samples", "delta", "learning_rate", "num_steps", "random_start")
     assert columns([spsa], *fixed) == [(epsilon, 2048, 0.01, 0.01, 100, False)]
+    assert (spsa["iterate"], spsa["stop_threshold"]) == ("last", -5.0)
     (cw,) = settings_of("mma_paper", dataset=dataset, attack=["cw"])
     (ddn,) = settings_of("mma_paper", dataset=dataset, attack=["ddn"])
     assert columns([cw, ddn], "epsilon", "targeted", "num_steps") == [(None, False, 1000)] * 2
@@ -147,6 +153,7 @@ def test_the_readme_s_other_settings():
         assert (row["overshoot"], row["num_candidates"], row["clip_to_epsilon"]) == (0.02, 10, True)
     (cw,) = settings_of("pytorch_readme", attack=["cw"])
     assert (cw["binary_search_steps"], cw["initial_const"], cw["learning_rate"]) == (9, 1e-3, 0.01)
+    assert cw["climbs"] == "margin"
     assert {row["version"] for row in settings_of("pytorch_readme", attack=["autoattack"])} == {"standard"}
 
 
@@ -158,8 +165,9 @@ def test_the_original_code_s_256ths():
     ]
     several = [row for row in gradient if row["attack"] != "fgsm"]
     assert set(columns(several, "num_steps", "step_size", "iterate")) == {(10, 2 / 256, "last")}
-    assert columns([row for row in rows if row["attack"] == "spsa"], "epsilon", "samples", "climbs") == [
-        (level / 256, 128, "mmc") for level in (8, 16)
+    spsa = [row for row in rows if row["attack"] == "spsa"]
+    assert columns(spsa, "epsilon", "samples", "climbs", "iterate") == [
+        (level / 256, 128, "mmc", "last") for level in (8, 16)
     ]
     (cw,) = (row for row in rows if row["attack"] == "cw")
     assert (cw["abort_early"], cw["binary_search_steps"], cw["learning_rate"]) == (True, 9, 0.005)

@@ -114,6 +114,7 @@ def test_which_attacks_a_shared_setting_reaches():
     fields = {name: {field.name for field in dataclasses.fields(kind)} for name, kind in classes.items()}
     reached = {setting: {name for name in classes if setting in fields[name]} for setting in SHARED_SETTINGS}
     reached["targeted"] = {name for name, kind in classes.items() if kind.can_target}
+    reached["iterate"] = {name for name, kind in classes.items() if kind.takes_iterate}
     reached["objective"] = {name for name, kind in classes.items() if kind.takes_objective}
     reached["epsilon"] = reached["norm"] = {name for name, kind in classes.items() if kind.radius != "none"}
     assert {setting: set(names) for setting, names in SETTING_ATTACKS.items()} == reached
@@ -165,11 +166,11 @@ def test_a_shared_flag_reaches_its_attacks(line, field, value):
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "cifar10"])
-@pytest.mark.parametrize("has_centers", [False, True])
+@pytest.mark.parametrize("objective", ["ce", "mmc"])
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_attack_of_a_preset_can_be_built(preset, has_centers, dataset):
+def test_every_attack_of_a_preset_can_be_built(preset, objective, dataset):
     flags = resolve_evaluation(parse(["eval_attacks.py", f"--preset={preset}"], EVAL_ATTACKS.definitions))
-    head = SimpleNamespace(has_centers=has_centers)
+    head = SimpleNamespace(has_centers=objective == "mmc", adaptive_objective=objective)
     planned = plan_attacks(flags, dataset=dataset, head=head)
     # Each under a label of its own.
-    assert len(planned) == len(find_entries(flags, Subject(dataset, has_centers)))
+    assert len(planned) == len(find_entries(flags, Subject(dataset, objective)))

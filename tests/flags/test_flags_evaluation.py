@@ -61,7 +61,8 @@ def test_radii_and_norms_that_need_nothing_more(words):
         ["--attack=worst,spsa", "--spsa_samples=2"],
         ["--attack=apgd_ce,fab_t", "--apgd_eot_iterations=2", "--fab_num_targets=3"],
         ["--attack=square", "--square_num_queries=100", "--notargeted"],
-        ["--attack=autoattack", "--noadaptive", "--iterate=last"],
+        ["--attack=autoattack,pgd", "--noadaptive", "--iterate=last"],
+        ["--attack=cw", "--iterate=any"],
     ],
 )
 def test_settings_that_an_attack_takes(words):
@@ -102,6 +103,10 @@ def test_settings_that_an_attack_takes(words):
         ),
         (["--attack=apgd_ce", "--apgd_num_targets=3"], "`apgd_num_targets`. Expected apgd_t in"),
         (["--attack=ead", "--CW_confidence=0.1"], "`cw_confidence`. Expected cw in --attack beside it"),
+        (
+            ["--attack=autoattack,fab_t", "--iterate=last"],
+            "`iterate`. Expected one of apgd_ce, .* Received: --iterate=last and --attack=autoattack,fab_t",
+        ),
         (
             ["--attack=autoattack,square", "--targeted"],
             "`targeted`. Expected one of apgd_ce, .* Received: --targeted and --attack=autoattack,square",
