@@ -126,9 +126,8 @@ def _judge_by_probes(headline: Record, diagnosis: Mapping[str, Any]) -> str | No
     if strongest is None or not exceeds(before - strongest[1], total, by=ARTEFACT):
         return None
     words, left = strongest
-    return (
-        f"of {total} images probed it leaves {percent(before / total)} %, {words} {percent(left / total)} %"
-    )
+    shares = f"{percent(before / total)} %, {words} {percent(left / total)} %"
+    return f"of {total} correctly classified images it leaves {shares}"
 
 
 def _why_blind(headline: Record, codes: set[str]) -> str | None:
