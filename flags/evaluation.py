@@ -108,6 +108,12 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         "An attack succeeds if any iterate does, or only by its last one, the papers' protocol.",
     )
     define(
+        "attack_precision",
+        Name(choices=("float32", "bfloat16")),
+        "float32",
+        "What the steps of the attacks are computed in; bfloat16 is faster. Success is always judged in float32.",
+    )
+    define(
         "diagnose",
         Boolean(),
         False,
@@ -127,6 +133,7 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         Integer(minimum=0),
         None,
         "Which share to attack, 0 to num_shards - 1: every num_shards-th image from this index on.",
+        default_text="must be given beside --num_shards",
     )
     define(
         "strategy",

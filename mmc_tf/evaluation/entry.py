@@ -80,6 +80,7 @@ def describe(
     seed: int,
     diagnose: bool = False,
     shard: Shard | None = None,
+    attack_precision: str = "float32",
 ) -> str:
     """The plan as the script prints it before it begins."""
     image = split.part(0, 1).as_float()[0]
@@ -95,6 +96,7 @@ def describe(
             f"{'attacks' if number == 0 else '':9}{plan.describe_attack(label, attack, head, classes)}"
             for number, (label, attack) in enumerate(attacks)
         ),
+        *(["crafted  in bfloat16, judged in float32"] if attack_precision == "bfloat16" else []),
         *([f"probes   {describe_panel(attacks, network.model, image)}"] if diagnose else []),
         *([f"devices  {replicas}, each with its part of every batch"] if replicas > 1 else []),
         f"seed     {seed}",
@@ -149,6 +151,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         dataset.test,
         attacks,
         diagnose=flags.diagnose,
+        attack_precision=flags.attack_precision,
         seed=flags.seed,
         shard=target.shard,
     )
@@ -166,6 +169,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         seed=flags.seed,
         diagnose=flags.diagnose,
         shard=target.shard,
+        attack_precision=flags.attack_precision,
     )
     if flags.dry_run:
         return text
@@ -189,6 +193,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         resume=flags.resume,
         overwrite=flags.overwrite,
         progress=progress,
+        attack_precision=flags.attack_precision,
         diagnose=flags.diagnose,
     )
     drawn = [try_report(output_dir)] if flags.report else []

@@ -70,18 +70,21 @@ def describe_plan(
     indices: Any = None,
     shard: Shard | None = None,
     diagnose: bool = False,
+    attack_precision: str = "float32",
 ) -> dict[str, Any]:
     """What is evaluated, as plain data: two evaluations of equal plans have equal verdicts.
 
     The batch size is not part of it: verdicts do not depend on it, and a run that ended for want of memory
     may go on with a smaller one. `shard` and `indices_sha256` are there only where not all examples are meant,
-    `diagnose` only where probes are run beside the attacks.
+    `diagnose` only where probes are run beside the attacks, `attack_precision` only where it is not float32.
     """
     part = {} if shard is None else {"shard": shard.as_dict()}
     if indices is not None:
         part["indices_sha256"] = _hash_arrays([np.asarray(indices, np.int64)])
     if diagnose:
         part["diagnose"] = True
+    if attack_precision != "float32":
+        part["attack_precision"] = attack_precision
     return part | {
         "schema_version": SCHEMA_VERSION,
         "seed": seed,

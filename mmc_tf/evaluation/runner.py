@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.compiling import forward
+from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.ensemble import Ensemble, Stages
 from mmc_tf.attacks.oracle import Model, predict
 from mmc_tf.attacks.transfer import Transfer
-from mmc_tf.checks import check_number
+from mmc_tf.checks import check_choice, check_number
 from mmc_tf.data import Split
 from mmc_tf.evaluation import records, store
 from mmc_tf.evaluation.examples import Examples, Shard, choose_examples, full_batches
@@ -29,6 +30,7 @@ from mmc_tf.evaluation.probes import examine, look_at_output
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.rounding import judge_rounded
 from mmc_tf.evaluation.samples import Samples, choose
+from mmc_tf.models.folding import PRECISIONS
 
 
 def _rows(batch_size: int) -> int:
@@ -61,7 +63,7 @@ def _attack_batch(attack: Attack, work: _Work, positions: np.ndarray, count: int
     indices = work.examples.indices[positions]
     active = np.arange(len(indices)) < count
     started = time.perf_counter()
-    result = attack(work.model, images, labels, indices=indices, seed=work.seed, active=active)
+    result = attack(work.attacked, images, labels, indices=indices, seed=work.seed, active=active)
     seconds = time.perf_counter() - started
     rounded = judge_rounded(work.model, result.adversarial, labels, result.misclassified)
     nothing = np.zeros(len(indices), bool)
@@ -95,6 +97,7 @@ class _Work:
     """What every attack of an evaluation is run with."""
 
     model: Model
+    attacked: ModelWithCopy
     examples: Examples
     folder: store.EvaluationFolder
     seed: int
@@ -207,6 +210,7 @@ def evaluate(
     overwrite: bool = False,
     progress: NoProgress | None = None,
     diagnose: bool = False,
+    attack_precision: str = "float32",
 ) -> dict[str, Any]:
     """Attacks the correctly classified examples of a split and writes the evaluation's folder.
 
@@ -234,6 +238,8 @@ def evaluate(
         overwrite: replace the evaluation in `output_dir`.
         progress: told of every batch.
         diagnose: run the probes of `mmc_tf.evaluation.probes` beside the attacks.
+        attack_precision: `float32` or `bfloat16`, what attacks compute in (`ModelWithCopy`). Success is always
+            judged by `model` itself.
 
     Returns:
         The content of `results.json`.
@@ -250,10 +256,20 @@ def evaluate(
         0.12
     """
     check_number("batch_size", batch_size, minimum=1, integer=True)
+    check_choice("attack_precision", attack_precision, PRECISIONS)
     examples = choose_examples(split, indices=indices, shard=shard)
     image = examples.first_image()
     check_attacks(model, image, attacks)
-    plan = describe_plan(model, split, attacks, seed=seed, indices=indices, shard=shard, diagnose=diagnose)
+    plan = describe_plan(
+        model,
+        split,
+        attacks,
+        seed=seed,
+        indices=indices,
+        shard=shard,
+        diagnose=diagnose,
+        attack_precision=attack_precision,
+    )
     folder = store.EvaluationFolder.open(output_dir, plan, resume=resume, overwrite=overwrite)
     finished = folder.results()
     if finished is not None:
@@ -266,7 +282,8 @@ def evaluate(
     num_classes = count_classes_of(model, image)
     chosen = choose(examples.indices, examples.labels, correct, num_classes=num_classes)
     samples = Samples(chosen, examples.indices[chosen], examples.take(chosen)[0])
-    work = _Work(model, examples, folder, seed, rows, progress, samples, clean)
+    attacked = ModelWithCopy(model, precision=attack_precision)
+    work = _Work(model, attacked, examples, folder, seed, rows, progress, samples, clean)
     outcomes = []
     for number, (label, attack) in enumerate(attacks):
         samples.begin_attack()
@@ -280,6 +297,7 @@ def evaluate(
         "versions": versions(),
         "seed": seed,
         "batch_size": batch_size,
+        "attack_precision": attack_precision,
         "model": records.plain(dict(model_info or {})) | {"num_classes": num_classes} | plan["model"],
         "dataset": records.plain(dict(dataset_info or {})) | {"sha256": plan["examples"]["sha256"]},
         **({"shard": shard.as_dict()} if shard else {}),

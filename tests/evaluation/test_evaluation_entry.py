@@ -57,6 +57,7 @@ def flags(**changes):
         "output_dir": None,
         "resume": False,
         "overwrite": False,
+        "attack_precision": "float32",
         "diagnose": False,
         "report": False,
         "num_shards": None,
@@ -251,3 +252,14 @@ def test_more_shards_than_images_are_refused_before_anything_is_attacked(workpla
     ):
         evaluate_from_flags(flags(num_shards=101, shard_index=0))
     assert results_of(workplace) == []
+
+
+def test_the_precision_of_attacks_is_in_plan_and_results(workplace, capsys):
+    evaluate_from_flags(flags(output_dir="half", attack_precision="bfloat16"))
+    assert "crafted  in bfloat16, judged in float32" in capsys.readouterr().out
+    assert json.loads((workplace / "half" / "results.json").read_text())["attack_precision"] == "bfloat16"
+    with pytest.raises(UserError, match="attack_precision: bfloat16 there, None here"):
+        evaluate_from_flags(flags(output_dir="half", resume=True))
+    evaluate_from_flags(flags(output_dir="whole"))
+    assert "crafted" not in capsys.readouterr().out
+    assert json.loads((workplace / "whole" / "results.json").read_text())["attack_precision"] == "float32"

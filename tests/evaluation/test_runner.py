@@ -91,6 +91,7 @@ def test_schema(uninterrupted):
         "versions",
         "seed",
         "batch_size",
+        "attack_precision",
         "model",
         "dataset",
         "examples",
