@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmc_tf.checks import argument_error, check_images, check_labels
+from mmc_tf.data.mapping import chunks, is_mapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,7 +15,8 @@ class Split:
     """Images and their labels.
 
     Args:
-        images: (N, H, W, C), uint8 or float32 in [0, 1].
+        images: (N, H, W, C), uint8 or float32 in [0, 1]; may be a memory-mapped array larger than memory, which is
+            kept as it is.
         labels: (N,) integers; kept as int32.
 
     Raises:
@@ -30,13 +32,7 @@ class Split:
     labels: np.ndarray
 
     def __post_init__(self):
-        images = np.asarray(self.images)
-        if images.dtype != np.uint8:
-            images = check_images("images", images)
-        elif images.ndim != 4:
-            raise argument_error(
-                "images", "images of shape (N, H, W, C)", f"an array of shape {images.shape}"
-            )
+        images = _checked_images(np.asarray(self.images))
         object.__setattr__(self, "images", images)
         object.__setattr__(self, "labels", check_labels("labels", self.labels, size=len(images)))
 
@@ -46,12 +42,30 @@ class Split:
     def as_float(self) -> np.ndarray:
         """The images as float32 in [0, 1]; uint8 values are divided by 255."""
         if self.images.dtype == np.uint8:
-            return self.images.astype(np.float32) / np.float32(255)
+            return self.images.astype(np.float32, order="C") / np.float32(255)
         return self.images
 
     def part(self, start: int, stop: int) -> Split:
         """The examples from `start` to before `stop`, as views."""
-        return Split(self.images[start:stop], self.labels[start:stop])
+        part = object.__new__(Split)  # what has been checked is not read again
+        object.__setattr__(part, "images", self.images[start:stop])
+        object.__setattr__(part, "labels", self.labels[start:stop])
+        return part
+
+
+def _checked_images(images: np.ndarray) -> np.ndarray:
+    """The images, uint8 or float32 in [0, 1]; those in a file are looked at part by part."""
+    if images.ndim != 4:
+        raise argument_error("images", "images of shape (N, H, W, C)", f"an array of shape {images.shape}")
+    if images.dtype == np.uint8:
+        return images
+    if is_mapped(images) and images.dtype != np.float32:
+        expected = "uint8 or float32 images, where they are memory-mapped"
+        raise argument_error("images", expected, f"dtype {images.dtype}")
+    images = images.astype(np.float32, copy=False)
+    for part in chunks(images):
+        check_images("images", part)
+    return images
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from mmc_tf.checks import UserError, argument_error, check_number
 from mmc_tf.data import classes, keras_cache, sources
 from mmc_tf.data.dataset import Dataset, Split
 from mmc_tf.data.digits import load_digits
+from mmc_tf.data.npy_folder import load_npy_folder
 from mmc_tf.data.readers import Arrays
 from mmc_tf.data.superclasses import superclasses_of
 from mmc_tf.registry import Registry
@@ -59,7 +60,8 @@ def load(
         seed: changes nothing: every split is fixed, so that no program trains on what another one tests on.
 
     Returns:
-        The data set. Images are uint8 (N, H, W, C), of `digits` float32.
+        The data set. Images are uint8 (N, H, W, C), of `digits` float32, of `npy` either. Those of files that are not
+        compressed stay there until they are looked at.
 
     Raises:
         UserError: for an unknown name, missing or damaged files, or a size that the data set does not have.
@@ -213,3 +215,8 @@ def _cifar100(folder: Path | None) -> Dataset:
 @DATASETS.register("cifar100_coarse")
 def _cifar100_coarse(folder: Path | None) -> Dataset:
     return _build("cifar100_coarse", folder, (32, 32, 3), classes.CIFAR100_COARSE, use_coarse=True)
+
+
+@DATASETS.register("npy")
+def _npy(folder: Path | None) -> Dataset:
+    return load_npy_folder(folder)

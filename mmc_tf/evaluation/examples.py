@@ -10,6 +10,7 @@ import numpy as np
 
 from mmc_tf.checks import argument_error, check_labels, check_number
 from mmc_tf.data import Split
+from mmc_tf.data.mapping import release
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Examples:
     def take(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images float32 (B, H, W, C) in [0, 1] and labels int32 (B,) at `positions` (B,)."""
         images = self.split.images[self.indices[positions]]
+        release(self.split.images)
         return Split(images, self.labels[positions]).as_float(), self.labels[positions]
 
     def first_image(self) -> np.ndarray:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from mmc_tf.attacks.compiling import compiled
 from mmc_tf.attacks.oracle import Model, call_model
-from mmc_tf.evaluation.examples import Examples
+from mmc_tf.evaluation.examples import Examples, full_batches
 from mmc_tf.models import head_call
 
 MAX_IMAGES = 1000
@@ -57,11 +57,14 @@ def gather_features(
         and `centers` (L, d) where the head has centers.
     """
     positions = np.argsort(examples.indices, kind="stable")[:MAX_IMAGES]
-    images, labels = examples.take(positions)
+    features = [
+        compute_features(model, examples.take(batch)[0], batch_size=batch_size)[:count]
+        for batch, count in full_batches(positions, min(batch_size, len(positions)))
+    ]
     arrays = {
         "indices": examples.indices[positions],
-        "labels": labels,
-        "features": compute_features(model, images, batch_size=batch_size),
+        "labels": examples.labels[positions],
+        "features": np.concatenate(features),
     }
     if adversarial.size:
         flat = adversarial.reshape(-1, *adversarial.shape[2:])

@@ -16,6 +16,7 @@ from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.transfer import Transfer
 from mmc_tf.data import Split
+from mmc_tf.data.mapping import chunks
 from mmc_tf.evaluation.examples import Shard
 from mmc_tf.evaluation.records import SCHEMA_VERSION, attack_parameters
 
@@ -25,9 +26,12 @@ Attacks = Sequence[tuple[str, Attack]]
 def _hash_arrays(arrays) -> str:
     digest = hashlib.sha256()
     for array in arrays:
-        array = np.ascontiguousarray(array)
         digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(array.tobytes())
+        if not array.ndim:
+            digest.update(array.tobytes())
+            continue
+        for part in chunks(array):  # which may be larger than memory
+            digest.update(np.ascontiguousarray(part))
     return digest.hexdigest()
 
 

@@ -91,7 +91,15 @@ def test_eleven_can_be_held_out_of_twelve(mnist_folder):
 
 
 def test_names_and_spellings():
-    assert data.names() == ["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "cifar100_coarse"]
+    assert data.names() == [
+        "digits",
+        "mnist",
+        "fashion_mnist",
+        "cifar10",
+        "cifar100",
+        "cifar100_coarse",
+        "npy",
+    ]
     for spelling in ("fashion_mnist", "fashionmnist", "fashion-mnist"):
         assert data.canonical_name(spelling) == "fashion_mnist"
     with pytest.raises(

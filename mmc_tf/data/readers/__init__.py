@@ -14,3 +14,4 @@ from mmc_tf.data.readers.folders import open_folder as open_folder
 from mmc_tf.data.readers.idx import read_idx as read_idx
 from mmc_tf.data.readers.idx import read_idx_dataset as read_idx_dataset
 from mmc_tf.data.readers.keras_npz import read_keras_npz as read_keras_npz
+from mmc_tf.data.readers.npy import read_npy as read_npy

@@ -42,5 +42,5 @@ CIFAR100 = CifarFiles(("train",), "test", ("fine_labels", "coarse_labels"), (100
 
 
 def images_from_rows(rows: np.ndarray) -> np.ndarray:
-    """Turns rows of a red, a green and a blue plane into images: (N, 3072) -> (N, 32, 32, 3)."""
-    return np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+    """Rows of a red, a green and a blue plane as images: (N, 3072) -> (N, 32, 32, 3), a view of them."""
+    return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+import numpy as np
+
 from mmc_tf.data.readers.arrays import file_error, one_line
 
 # The largest official member is CIFAR-100's train.bin with 154 MB; more than this is no CIFAR file.
@@ -21,6 +23,9 @@ class Files(Protocol):
 
     def read(self, name: str) -> bytes:
         """The bytes of the file `name`."""
+
+    def map(self, name: str) -> np.ndarray:
+        """The bytes of the file `name` as an array (N,) uint8, which stays on disk where it can."""
 
     def where(self, name: str) -> str:
         """The file `name` as errors call it."""
@@ -40,6 +45,19 @@ class Folder:
         """
         try:
             return (self.path / name).read_bytes()
+        except OSError as error:
+            raise file_error(self.path / name, "a readable file", one_line(error)) from None
+
+    def map(self, name: str) -> np.ndarray:
+        """The bytes of the file (N,) uint8, read when they are looked at.
+
+        Raises:
+            UserError: if it is missing or unreadable.
+        """
+        try:
+            if not (self.path / name).stat().st_size:
+                return np.empty(0, np.uint8)  # which cannot be mapped
+            return np.memmap(self.path / name, np.uint8, mode="r")
         except OSError as error:
             raise file_error(self.path / name, "a readable file", one_line(error)) from None
 
@@ -65,6 +83,14 @@ class Archive:
             found = ", ".join(sorted(self.members)) or "none of the files of this layout"
             raise file_error(self.path, f"an archive with {name}", found)
         return self.members[name]
+
+    def map(self, name: str) -> np.ndarray:
+        """The bytes of the member (N,) uint8.
+
+        Raises:
+            UserError: if the archive has no such file.
+        """
+        return np.frombuffer(self.read(name), np.uint8)
 
     def where(self, name: str) -> str:
         """The archive and the member."""

@@ -26,8 +26,8 @@ def read_idx(path: Path, *, num_dims: int) -> np.ndarray:
         num_dims: how many dimensions it must have (3 for images, 1 for labels).
 
     Returns:
-        uint8, of the shape in the header. The first dimension may be any: a file may hold fewer examples than
-        the official one.
+        uint8, of the shape in the header; without `.gz`, read from the file when it is looked at. The first
+        dimension may be any: a file may hold fewer examples than the official one.
 
     Raises:
         UserError: for a wrong magic number, a size that is not the header's, or a damaged gzip stream.
@@ -45,6 +45,8 @@ def read_idx(path: Path, *, num_dims: int) -> np.ndarray:
                 raise file_error(path, f"{kind}: magic number {magic}", f"magic number {numbers[0]}")
             shape = tuple(int(number) for number in numbers[1:])
             size = math.prod(shape)
+            if path.suffix != ".gz" and size and path.stat().st_size == header_size + size:
+                return np.memmap(path, np.uint8, mode="r", offset=header_size, shape=shape)
             # One byte more than announced, so that a longer file is noticed without reading all of it.
             values = file.read(size + 1)
     except (OSError, EOFError, zlib.error, MemoryError, OverflowError) as error:

@@ -1,0 +1,63 @@
+"""A user's own images: a folder of `.npy` files, which may be larger than memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mmc_tf.checks import argument_error
+from mmc_tf.data.dataset import Dataset, Split
+from mmc_tf.data.readers import file_error, read_npy
+
+FILES = ("x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy")
+NAMES = "classes.txt"
+
+
+def load_npy_folder(folder: Path | None) -> Dataset:
+    """Opens the four files of a folder without reading the images.
+
+    Images are uint8, or float32 in [0, 1], of shape (N, H, W) or (N, H, W, C); labels are integers (N,). There are as
+    many classes as the largest label says, or as many as `classes.txt` has lines, one name a line.
+
+    Raises:
+        UserError: if there is no folder, a file is missing or damaged, or has another shape or type.
+    """
+    expected = f"a folder with {', '.join(FILES)}"
+    if folder is None:
+        raise argument_error("data_dir", f"{expected}, for --dataset=npy", "None")
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise argument_error("data_dir", expected, f"{folder}, without {', '.join(missing)}")
+    train, test = (
+        Split(*_images_and_labels(folder / f"x_{part}.npy", folder / f"y_{part}.npy"))
+        for part in ("train", "test")
+    )
+    largest = max((int(split.labels.max(initial=-1)) for split in (train, test)), default=-1)
+    names = tuple(str(label) for label in range(largest + 1))
+    if (folder / NAMES).is_file():
+        names = tuple((folder / NAMES).read_text(encoding="utf-8").split("\n"))
+        names = tuple(name.strip() for name in names if name.strip())
+        if len(names) <= largest:
+            raise file_error(folder / NAMES, f"{largest + 1} names or more, one a line", f"{len(names)}")
+    return Dataset(
+        name="npy",
+        train=train,
+        test=test,
+        validation=None,
+        num_classes=len(names),
+        class_names=names,
+        superclasses=None,
+        source=str(folder),
+    )
+
+
+def _images_and_labels(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = read_npy(images_path), read_npy(labels_path)
+    if images.dtype not in (np.uint8, np.float32) or images.ndim not in (3, 4):
+        expected = "images of uint8, or float32 in [0, 1], and shape (N, H, W) or (N, H, W, C)"
+        raise file_error(images_path, expected, f"{images.dtype} of shape {images.shape}")
+    if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (len(images),):
+        expected = f"integers of shape ({len(images)},), one for each image of {images_path.name}"
+        raise file_error(labels_path, expected, f"{labels.dtype} of shape {labels.shape}")
+    return images if images.ndim == 4 else images[..., None], np.array(labels)
