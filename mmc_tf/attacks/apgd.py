@@ -90,6 +90,10 @@ class APGD(Attack):
         """The attack's own objective, on every head."""
         return self.climbs
 
+    def passes_per_look(self) -> int:
+        """As many as a gradient is the mean of."""
+        return self.eot_iterations
+
     def oracle(self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any) -> Oracle:
         """One whose gradients are means of `eot_iterations`."""
         return super().oracle(model, labels, targets, num_samples=self.eot_iterations, **settings)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks.arguments import Batch, check_call, check_logits_of, check_targets_given
-from mmc_tf.attacks.compiling import compiled
+from mmc_tf.attacks.compiling import compiled, forward, is_new
 from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.crafting import attack_on_copy
 from mmc_tf.attacks.judging import judge
@@ -137,6 +137,10 @@ class Attack(abc.ABC):
     def fitting_objective(self, head: Any) -> str:
         """What the attack climbs on this head unless told otherwise."""
         return getattr(head, "adaptive_objective", "ce")
+
+    def passes_per_look(self) -> int:
+        """How often the clean image is sent through the model for one look at it."""
+        return 1
 
     def details(self) -> tuple[str, ...]:
         """Words that tell this attack apart from another one of its name: `("rand",)`."""
@@ -281,6 +285,10 @@ class Attack(abc.ABC):
             active=active,
             targeted=self.targeted,
         )
+        if is_new(model):
+            # Probabilities and NaN are to be refused before the long work, at the cost of one pass a model.
+            images = tf.constant(batch.images)
+            check_logits_of(forward(model, images)(images).numpy()[batch.active])
         return self.attack(model, batch)
 
     def attack(self, model: Model, batch: Batch) -> AttackResult:
@@ -301,14 +309,15 @@ class Attack(abc.ABC):
     ) -> AttackResult:
         """The verdicts on what `craft` returned; `more_passes` images were sent forward beside that."""
         check_logits_of(clean["logits"].numpy()[batch.active])
-        passes = int(batch.active.sum())
+        looks = batch.active * np.int32(self.passes_per_look())
+        passes = int(looks.sum())
         return judge(
             model,
             batch,
             adversarial.numpy(),
             norm=self.norm,
             epsilon=self.epsilon,
-            queries=crafted.queries.numpy() + batch.active,
+            queries=crafted.queries.numpy() + looks,
             zero_gradient=clean["zero_gradient"].numpy(),
             nonfinite_gradient=clean["nonfinite_gradient"].numpy(),
             clean_prediction=clean["prediction"].numpy(),

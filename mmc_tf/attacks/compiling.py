@@ -36,7 +36,7 @@ def compiled(model: Model, key: Hashable, function: Callable[..., Any], argument
         A `tf.types.experimental.ConcreteFunction` of the arguments.
 
     Raises:
-        UserError: if the model cannot be called.
+        UserError: if the model cannot be called, or not be kept in a table.
     """
     if not callable(model):
         raise argument_error("model", "a callable from images to logits", type(model).__name__)
@@ -44,7 +44,7 @@ def compiled(model: Model, key: Hashable, function: Callable[..., Any], argument
     strategy = tf.distribute.get_strategy()
     key = (key, strategy.num_replicas_in_sync)
     key += tuple((tuple(spec.shape), spec.dtype) for spec in tf.nest.flatten(specs))
-    functions = _FUNCTIONS.setdefault(model, {})
+    functions = _functions_of(model)
     if key not in functions:
         # The graph outlives this call and must not keep the model alive.
         reference = weakref.ref(model)
@@ -56,6 +56,23 @@ def compiled(model: Model, key: Hashable, function: Callable[..., Any], argument
         # call.
         functions[key] = traced.get_concrete_function(*specs)
     return functions[key]
+
+
+def _functions_of(model: Model) -> dict[Hashable, Any]:
+    try:
+        return _FUNCTIONS.setdefault(model, {})
+    except TypeError:
+        expected = "a callable that can be hashed and weakly referenced, such as a function or a keras.Model"
+        raise argument_error("model", expected, type(model).__name__) from None
+
+
+def is_new(model: Model) -> bool:
+    """Whether nobody has asked this of the model before."""
+    functions = _functions_of(model)
+    if "known" in functions:
+        return False
+    functions["known"] = True
+    return True
 
 
 def forward(model: Model, images: tf.Tensor) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
 from mmc_tf.attacks.base import Attack, Crafted
 from mmc_tf.attacks.oracle import Evaluation, Oracle
 from mmc_tf.attacks.steps import move
+from mmc_tf.checks import argument_error
 
 GOAL = 2  # the rank of a prediction that ends the attack on an example (`Oracle.rank`)
 Memory = tuple[tf.Tensor, ...]
@@ -38,6 +40,19 @@ class GradientAttack(Attack):
     def several_runs(self) -> bool:
         """Whether there are restarts: the one thing about their number that a trace depends on."""
         return False
+
+    def perturb(self, *args: Any, **keywords: Any) -> tf.Tensor:
+        """As every attack's; the number of restarts can be changed where there are several.
+
+        Raises:
+            UserError: for `num_restarts` where the attack has one run.
+        """
+        if "num_restarts" in keywords and not self.several_runs():
+            expected = (
+                f"no override for the attack {self.name} with one run (make it with num_restarts=2 or more)"
+            )
+            raise argument_error("num_restarts", expected, keywords["num_restarts"])
+        return super().perturb(*args, **keywords)
 
     def start(self, images, *, indices, seed, restart, tunables) -> tf.Tensor:
         """x_0 of one run, (N, H, W, C)."""

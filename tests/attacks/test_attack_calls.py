@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import weakref
 
@@ -16,6 +17,14 @@ from mmc_tf.acceptance.linear import make_bed
 from mmc_tf.checks import UserError
 
 BED = make_bed(shape=(6, 6, 2), size=24, num_classes=4)
+
+
+@dataclasses.dataclass
+class Unhashable:
+    """A model by its call; equality of fields takes its hash away."""
+
+    def __call__(self, images):
+        return BED(images)
 
 
 def detour(x):
@@ -235,6 +244,13 @@ def call(attack=None, model=BED, images=BED.images, labels=BED.labels, **setting
             ),
             r"`overrides`.*one of epsilon",
         ),
+        (
+            lambda: attacks.make("pgd", epsilon=0.1).perturb(
+                BED, BED.images, BED.labels, indices=[0], num_restarts=5
+            ),
+            r"`num_restarts`.*pgd with one run.*5",
+        ),
+        (lambda: call(model=Unhashable()), r"`model`.*hashed.*Unhashable"),
     ],
 )
 def test_bad_arguments(action, message):
@@ -243,3 +259,30 @@ def test_bad_arguments(action, message):
         return
     with pytest.raises(UserError, match=message):
         action()
+
+
+def test_probabilities_are_refused_before_the_work():
+    asked = tf.Variable(0)
+
+    def softmax(images):
+        asked.assign_add(tf.shape(images)[0])
+        return tf.nn.softmax(BED(images))
+
+    attack = attacks.make("square", epsilon=0.1, num_queries=500)
+    with pytest.raises(UserError, match=r"`model`.*probabilities"):
+        attack(softmax, BED.images, BED.labels)
+    assert asked.numpy() == len(BED.labels)
+
+
+def test_every_image_sent_is_counted():
+    sent = tf.Variable(0)
+
+    def model(images):
+        sent.assign_add(tf.shape(images)[0])
+        return BED(images)
+
+    attack = attacks.make("apgd_ce", epsilon=1e-5, num_steps=3, eot_iterations=20)
+    attack(model, BED.images, BED.labels)  # also checks what the model returns, once
+    sent.assign(0)
+    result = attack(model, BED.images, BED.labels)
+    assert result.forward_passes == sent.numpy() == len(BED.labels) * (20 * (1 + 4) + 1)
