@@ -67,10 +67,10 @@ def new_figure(width: float = WIDTH, height: float = HEIGHT, *, is_laid_out: boo
     return Figure(figsize=(width, height), layout="constrained" if is_laid_out else None)
 
 
-def add_legend(figure: Figure, axes: Axes) -> None:
-    """The legend below the axes, where it covers no data; none for fewer than two entries."""
+def add_legend(figure: Figure, axes: Axes, *, minimum: int = 2) -> None:
+    """The legend below the axes, where it covers no data; none for fewer entries than `minimum`."""
     handles, labels = axes.get_legend_handles_labels()
-    if len(labels) < 2:
+    if len(labels) < minimum:
         return
     # What is drawn as a plain line, such as a reference, comes after what is measured.
     order = sorted(range(len(labels)), key=lambda number: type(handles[number]).__name__ == "Line2D")

@@ -9,6 +9,7 @@ from typing import Any
 from mmc_tf.evaluation import store, tables
 from mmc_tf.evaluation.latex import format_latex
 from mmc_tf.evaluation.report.content import Content, read_content
+from mmc_tf.evaluation.report.diagnosis import diagnosis_blocks
 from mmc_tf.evaluation.report.pictures import (
     accuracy_pictures,
     confusion_picture,
@@ -54,6 +55,15 @@ def write_report(folder: str | Path) -> Path:
     return folder / store.REPORT
 
 
+def try_report(folder: str | Path) -> str:
+    """Writes the report and says where, or why there is none: what was measured is on disk and must not be lost."""
+    try:
+        return f"report in {write_report(folder)}"
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return f"no report, it could not be drawn: {reason}"
+
+
 def _write(path: Path, text: str) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -81,6 +91,7 @@ def _page(
     sections = [
         page.Section("Warnings", [_warnings(results)]),
         page.Section("Attacks", [_table(results)]),
+        page.Section("Probes", diagnosis_blocks(results.get("diagnosis") or {})),
         page.Section("Robust accuracy", [page.grid([picture.block() for picture in curves])]),
         page.Section("Images", _sample_blocks(content, samples)),
         page.Section("Classes and features", [page.grid([picture.block() for picture in classes])]),
@@ -98,26 +109,25 @@ def _subtitle(results: Mapping[str, Any]) -> str:
 
 
 def _lead(results: Mapping[str, Any]) -> list[str]:
-    """The verdict and the figures that matter most."""
-    worst, verdict = results["worst_case"]["overall"], results.get("verdict") or {}
+    """The verdict and the figures that it speaks of; of an older version's results, the worst case."""
+    verdict, overall = results.get("verdict"), results["worst_case"]["overall"]
+    text = (verdict or {}).get("text") or (tables.format_worst_case(overall) + "." if overall else "")
+    worst = overall if verdict is None else verdict
     shown = [
         page.tile(
             "Clean accuracy", f"{percent(results['clean_accuracy'])} %", _interval(results["clean_interval"])
         )
     ]
-    if worst:
+    if worst and worst["robust_accuracy"] is not None:
         shown += [
             page.tile(
-                "Survives every attack",
-                f"{percent(worst['robust_accuracy'])} %",
-                _interval(worst["interval"]),
+                "Worst-case accuracy", f"{percent(worst['robust_accuracy'])} %", _interval(worst["interval"])
             ),
             page.tile("Strongest attack", worst["strongest"], words=True),
         ]
-    text = verdict.get("text") or (tables.format_worst_case(worst) + "." if worst else "")
-    text = text.removeprefix(VERDICT).strip()
-    style = "verdict bad" if verdict.get("artefact") else "verdict"
-    return [*([page.box(f"Verdict: {text}", style=style)] if text else []), page.tiles(shown)]
+    style = "verdict bad" if (verdict or {}).get("artefact") else "verdict"
+    said = text.removeprefix(VERDICT).strip()
+    return [*([page.box(f"Verdict: {said}", style=style)] if said else []), page.tiles(shown)]
 
 
 def _interval(bounds) -> str:
@@ -144,7 +154,7 @@ def _table(results: Mapping[str, Any]) -> str:
 
 
 def _sample_blocks(content: Content, samples: Mapping[int, list[Picture]]) -> list[str]:
-    """The strongest attack's images, the others' folded below."""
+    """The images under the verdict's attack, those of the others folded below."""
     if not samples:
         return []
     blocks = [
@@ -157,9 +167,8 @@ def _sample_blocks(content: Content, samples: Mapping[int, list[Picture]]) -> li
     ]
     for position, (number, pictures) in enumerate(samples.items()):
         record = content.records[number]
-        left = f"{percent(record['robust_accuracy'])} % left"
         grid = page.grid([picture.block() for picture in pictures])
-        note = f"the strongest, {left}" if position == 0 else left
+        note = f"{percent(record['robust_accuracy'])} % left"
         blocks.append(page.details(record["label"], [grid], note=note, is_open=position == 0))
     hidden = len(content.records) - len(samples)
     if hidden:

@@ -40,8 +40,10 @@ class Content:
 
     @property
     def strongest(self) -> int:
-        """The number of the attack that leaves least."""
-        return find_strongest(self.records)
+        """The number of the attack that the verdict names, or else of the one that leaves least."""
+        named = (self.results.get("verdict") or {}).get("strongest")
+        labels = [record["label"] for record in self.records]
+        return labels.index(named) if named in labels else find_strongest(self.records)
 
     @property
     def class_names(self) -> list[str]:
@@ -84,7 +86,7 @@ def _read_arrays(path: Path) -> Arrays:
     if not path.exists():
         return {}
     try:
-        with np.load(path) as file:
+        with path.open("rb") as stream, np.load(stream) as file:  # np.load leaves a damaged file open
             return {name: file[name] for name in file.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"Expected arrays as an evaluation writes them. Received: {path} ({error})") from None

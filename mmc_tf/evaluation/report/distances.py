@@ -124,5 +124,6 @@ def draw_distances(curves: Sequence[Curve], *, norm: str) -> Figure:
         axes.set_yticks(range(0, 101, 20))
         axes.set_xlabel(f"distance, {norm} (pixels of [0, 1])")
         axes.set_ylabel("accuracy left within the distance (%)")
-        add_legend(figure, axes)
+        axes.locator_params(axis="x", nbins=7)
+        add_legend(figure, axes, minimum=1)
     return figure

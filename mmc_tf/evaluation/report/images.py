@@ -47,6 +47,7 @@ def draw_images(
     distances: Sequence[float],
     norm: str,
     factor: int,
+    columns: int = 0,
 ) -> Figure:
     """Three rows: the clean images, the adversarial ones, their magnified difference.
 
@@ -59,10 +60,11 @@ def draw_images(
         distances: K distances.
         norm: in which they are measured; empty for none.
         factor: of the differences.
+        columns: room for so many images at least, so that several figures have one scale.
     """
     rows = (clean, adversarial, magnified_difference(clean, adversarial, factor))
     with drawing_style():
-        figure, grid = _new_grid(len(clean))
+        figure, grid = _new_grid(len(clean), columns)
         for axes_row, images in zip(grid, rows, strict=True):
             for axes, image in zip(axes_row, images, strict=True):
                 _show(axes, image)
@@ -79,9 +81,9 @@ def draw_images(
     return figure
 
 
-def _new_grid(count: int) -> tuple[Figure, list[list[Axes]]]:
+def _new_grid(count: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
     """Three rows of `count` square axes, at places that are known: to find them takes longer than to draw."""
-    width = _LEFT + count * (_SIDE + _BESIDE)
+    width = _LEFT + max(count, columns) * (_SIDE + _BESIDE)
     height = sum(_ABOVE) + 3 * _SIDE + _BELOW
     figure = new_figure(width, height, is_laid_out=False)
     grid, top = [], height

@@ -80,7 +80,9 @@ def sample_pictures(content: Content, number: int) -> list[Picture]:
             f"{image_name(content, number)}-{start}",
             "",
             f"Test images {_listed(content.samples['indices'][start : start + _IN_ONE_FIGURE])} under {label}.",
-            _draw_samples(content, number, slice(start, start + _IN_ONE_FIGURE)),
+            _draw_samples(
+                content, number, slice(start, start + _IN_ONE_FIGURE), columns=min(count, _IN_ONE_FIGURE)
+            ),
         )
         for start in range(0, count, _IN_ONE_FIGURE)
     ]
@@ -109,8 +111,8 @@ def confusion_picture(content: Content) -> Picture | None:
     predictions = content.examples["prediction"][number]
     counts = confusion_matrix(content.examples["label"], predictions, len(names))
     caption = (
-        f"What each class's test images are taken for under {content.records[number]['label']}, the strongest "
-        "attack, in percent of the class. The diagonal survived; images that were misclassified before the attack "
+        f"What each class's test images are taken for under {content.records[number]['label']}, in percent of "
+        "the class. The diagonal survived; images that were misclassified before the attack "
         "are counted as they were."
     )
     return Picture("confusion", "True and adversarial class", caption, draw_confusion(counts, names))
@@ -140,7 +142,7 @@ def feature_picture(content: Content) -> Picture | None:
     return Picture("features", "Features and centers" if centers is not None else "Features", caption, figure)
 
 
-def _draw_samples(content: Content, number: int, chosen: slice) -> Any:
+def _draw_samples(content: Content, number: int, chosen: slice, *, columns: int = 0) -> Any:
     rows = content.rows_of_samples()[chosen]
     record, names = content.records[number], content.class_names
     examples, samples = content.examples, content.samples
@@ -162,6 +164,7 @@ def _draw_samples(content: Content, number: int, chosen: slice) -> Any:
         distances=examples["distance"][number, rows].tolist(),
         norm=record["norm"] if record["radius"] != "none" else "",
         factor=magnification(samples["clean"], adversarial),
+        columns=columns,
     )
 
 

@@ -16,6 +16,12 @@ QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=NetworkTimeServiceQuerying,OptimizationHints,MediaRouter,Translate",
+    "--disable-extensions",
+    "--disable-default-apps",
+    "--metrics-recording-only",
+    "--no-pings",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
     "--hide-scrollbars",
 )
 DARK, LIGHT = 0, 1
@@ -83,7 +89,11 @@ def measure(page, folder, *, width, scheme):
 
 
 def requested(log):
-    """The URLs in a net log, other than files and data."""
-    text = log.read_text(encoding="utf-8", errors="replace")
-    urls = re.findall(r'"url":\s*"([^"]+)"', text)
-    return sorted({url for url in urls if not url.startswith(("file:", "data:", "chrome:", "about:"))})
+    """The URLs that a page asked for, other than files and data; the browser's own errands have no origin."""
+    urls = set()
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        url = re.search(r'"url":\s*"([^"]+)"', line)
+        initiator = re.search(r'"initiator":\s*"([^"]+)"', line)
+        if url and initiator and initiator[1] != "not an origin":
+            urls.add(url[1])
+    return sorted(url for url in urls if not url.startswith(("file:", "data:", "about:")))
