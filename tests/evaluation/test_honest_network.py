@@ -43,6 +43,7 @@ def test_no_probe_raises_a_warning(network, digits, tmp_path):
     assert {probe["name"] for probe in diagnosis.figures["probes"]} == {
         "margin",
         "cross_entropy",
+        "targets",
         "one_step",
         "square",
         "noise",

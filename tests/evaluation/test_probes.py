@@ -171,6 +171,21 @@ def test_a_network_that_cannot_be_differentiated_is_probed_without_gradients(lin
     )
 
 
+def hollow(images):
+    """Class 1 beckons but stays .1 out of reach; classes 2 and 3 begin lower, and 2 is reached at .45."""
+    first, second = images[:, 0, 0, 0], images[:, 0, 0, 1]
+    flat = tf.zeros_like(first)
+    return tf.stack([flat, tf.minimum(first - 0.4, -0.1), second - 0.45, flat - 9], axis=1)
+
+
+def test_targets_are_tried_class_by_class():
+    split = Split(np.full((10, 1, 1, 2), 0.3, np.float32), np.zeros(10, np.int32))
+    diagnosis = diagnose(hollow, split, BIM(epsilon=0.2, num_steps=10, objective="margin"))
+    broken = {probe["name"]: probe["broken"] for probe in diagnosis.figures["probes"]}
+    assert (diagnosis.figures["headline"]["left"], broken["targets"]) == (10, 10)
+    assert "STRONGER_ATTACK" in codes(diagnosis.findings)
+
+
 def test_the_same_network_without_a_flaw_is_left_alone(linear, digits):
     # Nearer to the boundary than where cross-entropy falls behind on a linear network.
     for attack in (PGD(epsilon=0.02, num_steps=10), PGD(epsilon=0.1, norm="l2", num_steps=10)):

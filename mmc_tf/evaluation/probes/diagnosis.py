@@ -124,7 +124,7 @@ def examine(
         if probe.name == "curve":
             curve.append({"epsilon": probe.attack.epsilon, "left": int((~broken).sum())})
             continue
-        if probe.name in ("margin", "cross_entropy", "one_step"):
+        if not probe.on_survivors:
             survivors = survivors & ~broken
         figures = {"name": probe.name, "words": probe.words, "asked": int(asked.sum())}
         probes.append(figures | {"broken": int(broken.sum())})

@@ -17,6 +17,7 @@ from mmc_tf.evaluation.probes.gradients import is_differentiable
 Labelled = Sequence[tuple[str, Attack]]
 
 EXAMPLES = 100  # that are probed
+TARGETS, LEAST_CLASSES = 3, 4  # APGD-T's, and what its objective needs
 STEPS, CURVE_STEPS, QUERIES, DRAWS = 20, 10, 200, 20
 BLACK_BOX = frozenset({"square", "spsa"})
 
@@ -26,7 +27,7 @@ class Probe:
     """A short attack and whom it is asked about.
 
     Attributes:
-        name: `margin`, `cross_entropy`, `one_step`, `square`, `noise`, `surrogate`, or `curve`.
+        name: `margin`, `cross_entropy`, `targets`, `one_step`, `square`, `noise`, `surrogate`, or `curve`.
         words: what is run, in words.
         attack: what is run.
         on_survivors: asked only about what every attack with gradients left.
@@ -95,6 +96,9 @@ def plan_panel(
         Probe(name, f"PGD-{STEPS} on {climbed}", make("pgd", num_steps=STEPS, objective=climbed, **ball))
         for name, climbed in (("margin", margin_of(head)), ("cross_entropy", "ce"))
     ]
+    if num_classes >= LEAST_CLASSES:
+        words = f"APGD-T with {STEPS} steps towards {TARGETS} classes"
+        probes.append(Probe("targets", words, make("apgd_t", num_steps=STEPS, num_targets=TARGETS, **ball)))
     if headline.name in FIXED_STEPS and headline.settings().get("num_steps", 1) > 1 and not headline.targeted:
         probes.append(Probe("one_step", f"FGSM on {objective}", make("fgsm", objective=objective, **ball)))
     probes += [
@@ -119,6 +123,7 @@ def plan_panel(
     ]
     answers = {
         "margin": _first(ran, STRONG),
+        "targets": _first(ran, STRONG),
         "cross_entropy": ran.get("apgd_ce") if "apgd_t" in ran else None,
         "one_step": next(
             (
