@@ -42,7 +42,9 @@ def attack_on_copy(attack: Any, model: ModelWithCopy, batch: Batch) -> AttackRes
     adversarial, crafted, clean = attack.craft(copy, batch)
     adversarial = tf.where(attacked[:, None, None, None], adversarial, images)
     clean |= {"prediction": predict(logits), "logits": logits}
-    result = attack.judged(model.model, batch, adversarial, crafted, clean, more_passes=len(images))
+    result = attack.judged(
+        model.model, batch, adversarial, crafted, clean, more_passes=int(batch.active.sum())
+    )
     known = ranks_of(result.prediction, batch)
     doubted = attacked & (known < 2)
     if not doubted.any():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc_tf.checks import argument_error, check_labels, check_number
+from mmc_tf.checks import argument_error, check_number
 from mmc_tf.data import Split
 from mmc_tf.data.mapping import release
 
@@ -104,11 +104,20 @@ def choose_examples(split: Split, *, indices: Any = None, shard: Shard | None = 
         return Examples(split, shard.of(size))
     if indices is None:
         return Examples(split, np.arange(size, dtype=np.int64))
-    indices = check_labels("indices", indices, num_classes=size).astype(np.int64)
-    if not len(indices) or len(np.unique(indices)) < len(indices):
-        received = f"{len(indices)}, {len(np.unique(indices))} of them different"
-        raise argument_error("indices", "one index or more, each once", received)
-    return Examples(split, indices)
+    return Examples(split, _checked_indices(np.asarray(indices), size))
+
+
+def _checked_indices(indices: np.ndarray, size: int) -> np.ndarray:
+    expected = f"integers from 0 to {size - 1}, one or more, each once"
+    if indices.ndim != 1 or not len(indices) or not np.issubdtype(indices.dtype, np.integer):
+        raise argument_error("indices", expected, f"{indices.dtype} of shape {indices.shape}")
+    if indices.min() < 0 or indices.max() >= size:
+        raise argument_error("indices", expected, f"values from {indices.min()} to {indices.max()}")
+    if len(np.unique(indices)) < len(indices):
+        raise argument_error(
+            "indices", expected, f"{len(indices)}, {len(np.unique(indices))} of them different"
+        )
+    return indices.astype(np.int64)
 
 
 def full_batches(positions: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, int]]:

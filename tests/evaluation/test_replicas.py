@@ -1,14 +1,17 @@
 """Two logical devices reach the verdicts of one."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from mmc_tf.attacks import DDN, FGSM, PGD, AutoAttack, Source, Square, Transfer, Worst
 from mmc_tf.attacks.compiling import forward
+from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.replicas import spread
 from mmc_tf.evaluation import evaluate
 from mmc_tf.evaluation.store import EvaluationFolder
+from mmc_tf.models.heads import DenseLogits
 
 BALL = {"epsilon": 0.1}
 
@@ -117,3 +120,34 @@ def test_parts_come_back_in_order(mirrored):
         return spread(count, (rows, factor), strategy=mirrored)
 
     assert whole(rows, tf.constant(10))["times"].numpy().tolist() == [0, 10, 20, 30, 40, 50]
+
+
+IMAGES = np.random.default_rng(0).uniform(size=(12, 8, 8, 1)).astype(np.float32)
+
+
+def normalized_network():
+    """A convolution and a batch norm with statistics of their own, which a copy folds into one."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    features = keras.layers.Conv2D(4, 3, use_bias=False)(inputs)
+    norm = keras.layers.BatchNormalization()
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(norm(features)))
+    head = DenseLogits(3)
+    model = keras.Model(inputs, head(features))
+    norm.moving_mean.assign([0.1, -0.1, 0.0, 0.2])
+    norm.moving_variance.assign([0.5, 1.0, 2.0, 0.25])
+    head.bias.assign(-keras.ops.mean(model(IMAGES), axis=0))
+    return model
+
+
+def test_folded_copies_attack_on_every_device(mirrored):
+    one, attack = normalized_network(), PGD(epsilon=0.05, num_steps=5)
+    labels = np.argmax(one(IMAGES), axis=1)
+    expected = attack(ModelWithCopy(one), IMAGES, labels)
+    with mirrored.scope():
+        two = ModelWithCopy(normalized_network())
+        result = attack(two, IMAGES, labels)
+    assert two.copy_for(attack)[0] is not two.model
+    np.testing.assert_array_equal(result.misclassified, expected.misclassified)
+    np.testing.assert_allclose(result.adversarial, expected.adversarial, atol=1e-5)
+    assert 0 < expected.misclassified.sum() < 12
