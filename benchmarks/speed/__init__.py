@@ -1,0 +1,1 @@
+"""What the benchmark of the attacks' speed is put together from."""
