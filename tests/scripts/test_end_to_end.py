@@ -52,6 +52,7 @@ def test_training_leaves_a_run_whose_files_agree(trained):
         "config.json",
         "final.keras",
         "log.csv",
+        "report.html",
     ]
     assert config["finished"] is True
     assert "train_std.py --dataset=digits --train_size=600" in config["command"]

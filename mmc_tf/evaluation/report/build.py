@@ -160,8 +160,8 @@ def _sample_blocks(content: Content, samples: Mapping[int, list[Picture]]) -> li
     blocks = [
         page.paragraph(
             "The first images of different classes that are classified correctly without an attack, the same ones "
-            "for every attack. Above the adversarial image is the class it is taken for. Differences are magnified; "
-            "grey is no difference.",
+            "for every attack. Above the adversarial image is the class it is taken for, with an arrow where that is "
+            "wrong. Differences are magnified; grey is no difference.",
             style="note",
         )
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 _WRONG = SERIES[1]
 # In inches: an image, what is left of the first column, between columns, above each row, below the last.
 _SIDE, _LEFT, _BESIDE, _ABOVE, _BELOW = 0.88, 0.42, 0.08, (0.22, 0.22, 0.07), 0.22
-_NAME_WIDTH = 14
+_LONGEST_NAME = 14
 
 
 def magnification(clean: np.ndarray, adversarial: np.ndarray) -> int:
@@ -62,58 +61,54 @@ def draw_images(
         factor: of the differences.
         columns: room for so many images at least, so that several figures have one scale.
     """
-    rows = (clean, adversarial, magnified_difference(clean, adversarial, factor))
+    shown = (clean, adversarial, magnified_difference(clean, adversarial, factor))
+    rows = ("clean", "adversarial", f"difference\n× {factor}")
     with drawing_style():
-        figure, grid = _new_grid(len(clean), columns)
-        for axes_row, images in zip(grid, rows, strict=True):
-            for axes, image in zip(axes_row, images, strict=True):
-                _show(axes, image)
-        for axes, text in zip(
-            (row[0] for row in grid), ("clean", "adversarial", f"difference\n× {factor}"), strict=True
-        ):
-            axes.set_ylabel(text)
+        figure, axes = _new_sheet(max(len(clean), columns))
+        for row, (name, images) in enumerate(zip(rows, shown, strict=True)):
+            middle = _place(row, 0)[1] + _SIDE / 2
+            axes.text(_LEFT - 0.06, middle, name, rotation=90, ha="right", va="center", ma="center")
+            for column, image in enumerate(images):
+                _show(axes, image, *_place(row, column))
         for column in range(len(clean)):
-            grid[0][column].set_title(_wrapped(names[column]))
-            prefix, colour = ("→ ", _WRONG) if fooled[column] else ("still ", INK)
-            grid[1][column].set_title(prefix + _wrapped(predicted[column]), color=colour)
+            prefix, colour = ("→ ", _WRONG) if fooled[column] else ("", INK)
+            for row, text, ink in ((0, names[column], INK), (1, predicted[column], colour)):
+                left, bottom = _place(row, column)
+                text = _shortened(text if row == 0 else prefix + text)
+                axes.text(left + _SIDE / 2, bottom + _SIDE + 0.05, text, color=ink, ha="center", va="bottom")
             if norm:
-                grid[2][column].set_xlabel(f"{norm} {distances[column]:.3g}", fontsize=8)
+                left, bottom = _place(2, column)
+                text = f"{norm} {distances[column]:.3g}"
+                axes.text(left + _SIDE / 2, bottom - 0.05, text, fontsize=8, ha="center", va="top")
     return figure
 
 
-def _new_grid(count: int, columns: int) -> tuple[Figure, list[list[Axes]]]:
-    """Three rows of `count` square axes, at places that are known: to find them takes longer than to draw."""
-    width = _LEFT + max(count, columns) * (_SIDE + _BESIDE)
-    height = sum(_ABOVE) + 3 * _SIDE + _BELOW
+def _new_sheet(count: int) -> tuple[Figure, Axes]:
+    """A figure with one invisible axes whose units are inches: an axes an image takes ten times as long to draw."""
+    width, height = _LEFT + count * (_SIDE + _BESIDE), sum(_ABOVE) + 3 * _SIDE + _BELOW
     figure = new_figure(width, height, is_laid_out=False)
-    grid, top = [], height
-    for above in _ABOVE:
-        top -= above + _SIDE
-        grid.append(
-            [
-                figure.add_axes(
-                    (
-                        (_LEFT + column * (_SIDE + _BESIDE)) / width,
-                        top / height,
-                        _SIDE / width,
-                        _SIDE / height,
-                    )
-                )
-                for column in range(count)
-            ]
-        )
-    return figure, grid
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height), autoscale_on=False)
+    axes.set_axis_off()
+    return figure, axes
 
 
-def _show(axes: Axes, image: np.ndarray) -> None:
+def _place(row: int, column: int) -> tuple[float, float]:
+    """Left and lower edge of an image, in inches."""
+    below = 2 - row
+    bottom = _BELOW + below * _SIDE + sum(_ABOVE[row + 1 :])
+    return _LEFT + column * (_SIDE + _BESIDE), bottom
+
+
+def _show(axes: Axes, image: np.ndarray, left: float, bottom: float) -> None:
     if image.shape[-1] == 1:
         image = np.repeat(image, 3, axis=-1)
-    axes.imshow(np.clip(image[..., :3], 0, 1), interpolation="none")
-    axes.set(xticks=[], yticks=[])
-    axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=GRID)
+    extent = (left, left + _SIDE, bottom, bottom + _SIDE)
+    axes.imshow(np.clip(image[..., :3], 0, 1), interpolation="none", extent=extent, aspect="auto")
+    right, top = extent[1], extent[3]
+    axes.plot([left, right, right, left, left], [bottom, bottom, top, top, bottom], color=GRID, linewidth=0.7)
 
 
-def _wrapped(name: str) -> str:
-    return "\n".join(textwrap.wrap(name.replace("_", " "), _NAME_WIDTH)) or name
+def _shortened(name: str) -> str:
+    """What fits above an image."""
+    name = name.replace("_", " ")
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"

@@ -155,28 +155,31 @@ def test_images_stand_in_three_rows(channels):
         norm="l2",
         factor=50,
     )
-    shown = [axes.images[0].get_array() for axes in figure.axes]
+    (axes,) = figure.axes
     expected = [*clean, *np.clip(adversarial, 0, 1), *np.full_like(clean, 1.0)]
-    assert len(shown) == 6
-    for image, wanted in zip(shown, expected, strict=True):
-        np.testing.assert_allclose(image, np.broadcast_to(wanted, image.shape), atol=1e-7)
-    titles = [axes.get_title().replace("\n", " ") for axes in figure.axes]
-    assert titles[:3] == ["cat", "large man-made outdoor things", "→ dog"]
-    assert titles[3] == "still large man-made outdoor things"
-    assert [axes.get_xlabel() for axes in figure.axes[4:]] == ["l2 0.25", "l2 0.125"]
-    assert [figure.axes[place].get_ylabel() for place in (0, 2, 4)] == [
-        "clean",
-        "adversarial",
-        "difference\n× 50",
-    ]
-    boxes = [axes.get_position() for axes in figure.axes]
+    assert len(axes.images) == 6
+    for image, wanted in zip(axes.images, expected, strict=True):
+        array = image.get_array()
+        np.testing.assert_allclose(array, np.broadcast_to(wanted, array.shape), atol=1e-7)
     width, height = figure.get_size_inches()
-    for box in boxes:
-        assert box.width * width == pytest.approx(box.height * height)  # square
-        assert box.x0 >= 0
-        assert box.y0 >= 0
-        assert box.x1 <= 1
-        assert box.y1 <= 1
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0, width), (0, height))  # its units are inches
+    boxes = [image.get_extent() for image in axes.images]
+    for left, right, bottom, top in boxes:
+        assert right - left == pytest.approx(top - bottom)  # square
+        assert 0 < left < right <= width
+        assert 0 < bottom < top < height
+    assert [box[0] for box in boxes] == [boxes[0][0], boxes[1][0]] * 3  # in columns
+    assert boxes[0][2] == boxes[1][2] > boxes[2][3] > boxes[2][2] > boxes[4][3]  # and rows that do not touch
+    texts = {text.get_text().replace("\n", " "): text.get_position() for text in axes.texts}
+    assert set(texts) == {
+        *("clean", "adversarial", "difference × 50"),
+        *("cat", "large man-mad…", "→ dog", "l2 0.25", "l2 0.125"),
+    }
+    assert [text.get_text() for text in axes.texts].count("large man-mad…") == 2  # it survived
+    for text, box in (("cat", boxes[0]), ("→ dog", boxes[2]), ("large man-mad…", boxes[3])):
+        assert texts[text][0] == pytest.approx((box[0] + box[1]) / 2)
+        assert texts[text][1] == pytest.approx(box[3], abs=0.1)  # above its image
+    assert texts["l2 0.125"][1] < boxes[5][2]
 
 
 def test_the_plane_is_scikit_learn_s():
