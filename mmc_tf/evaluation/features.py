@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,9 @@ import tensorflow as tf
 from mmc_tf.attacks.compiling import compiled
 from mmc_tf.attacks.oracle import Model, call_model
 from mmc_tf.evaluation.examples import Examples, full_batches
+from mmc_tf.evaluation.merged_pictures import MAX_IMAGES
 from mmc_tf.models import head_call
 
-MAX_IMAGES = 1000
 _CENTERS = ("centers", "class_centers", "means")
 
 
@@ -72,27 +71,3 @@ def gather_features(
         arrays["adversarial_features"] = features.reshape(*adversarial.shape[:2], -1)
     centers = centers_of(head)
     return arrays if centers is None else arrays | {"centers": centers}
-
-
-def merge_features(
-    parts: Sequence[Mapping[str, np.ndarray]], samples: Sequence[tuple[int, int]]
-) -> dict[str, np.ndarray]:
-    """One `features.npz` of those of disjoint parts of a data set, evaluated with the same model and attacks.
-
-    Args:
-        parts: what `gather_features` gave for each part.
-        samples: for each sample of the whole, (part, place in the part's samples), as `samples.trace` gives them.
-
-    Returns:
-        As `gather_features` of the whole.
-    """
-    indices = np.concatenate([part["indices"] for part in parts])
-    order = np.argsort(indices, kind="stable")[:MAX_IMAGES]
-    whole = {
-        name: np.concatenate([part[name] for part in parts])[order]
-        for name in ("indices", "labels", "features")
-    }
-    if len(samples):
-        rows = [parts[part]["adversarial_features"][:, place] for part, place in samples]
-        whole["adversarial_features"] = np.stack(rows, axis=1)
-    return whole | ({"centers": parts[0]["centers"]} if "centers" in parts[0] else {})

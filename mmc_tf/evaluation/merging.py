@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from mmc_tf.checks import argument_error
-from mmc_tf.evaluation import samples, store
+from mmc_tf.evaluation import store
 from mmc_tf.evaluation.examples import Shard
 from mmc_tf.evaluation.folders import Finished, read_finished
+from mmc_tf.evaluation.merged_pictures import merge_pictures
 from mmc_tf.evaluation.outcomes import Outcome, tally, to_arrays
 from mmc_tf.evaluation.records import PER_EXAMPLE, TOTALS, Verdicts
 
@@ -69,7 +70,7 @@ def merge(
     }
     plan = {key: value for key, value in shards[0].plan.items() if key != "shard"}
     folder = store.EvaluationFolder.open(path, plan, resume=False, overwrite=overwrite)
-    pictures = _pictures(shards, indices[order], about["labels"], about["clean"])
+    pictures = merge_pictures(shards, indices[order], about["labels"], about["clean"])
     folder.finish(results, to_arrays(outcomes, **about, indices=indices[order]), pictures)
     return results
 
@@ -149,24 +150,3 @@ def _join(parts: Sequence[Outcome], order: np.ndarray) -> Outcome:
     return dataclasses.replace(
         parts[0], verdicts=Verdicts(**arrays, **totals), stages=tuple(_join(stage, order) for stage in stages)
     )
-
-
-def _pictures(
-    shards: Sequence[Finished], indices: np.ndarray, labels: np.ndarray, clean: np.ndarray
-) -> dict[str, dict[str, np.ndarray]]:
-    """`samples.npz` and `features.npz` of the whole, where all shards have them."""
-    parts = [shard.arrays(store.SAMPLES) for shard in shards]
-    num_classes = shards[0].results["model"].get("num_classes")
-    if None in parts or num_classes is None:
-        return {}
-    chosen = samples.choose(indices, labels, clean == labels, num_classes=num_classes)
-    if not len(chosen):
-        return {}
-    found = samples.trace(parts, indices[chosen])
-    pictures = {store.SAMPLES: samples.merge_samples(parts, found)}
-    features = [shard.arrays(store.FEATURES) for shard in shards]
-    if None not in features:
-        from mmc_tf.evaluation.features import merge_features
-
-        pictures[store.FEATURES] = merge_features(features, found)
-    return pictures

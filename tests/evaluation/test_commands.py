@@ -68,9 +68,10 @@ def test_help_lists_every_command_with_its_summary(capsys):
     assert ["double", "a", "number,", "doubled"] in lines
 
 
-def test_help_needs_no_tensorflow(request):
+def test_help_merge_and_compare_need_no_tensorflow(request):
     code = (
         "import sys\nfrom mmc_tf.evaluation.__main__ import make_parser\nmake_parser().format_help()\n"
+        "import mmc_tf.evaluation.merging, mmc_tf.evaluation.comparison, mmc_tf.evaluation.tables\n"
         "print(*{'tensorflow', 'keras', 'matplotlib'} & set(sys.modules))"
     )
     environment = os.environ | {"PYTHONPATH": str(request.config.rootpath)}

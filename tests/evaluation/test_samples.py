@@ -4,7 +4,8 @@ import pytest
 from mmc_tf.attacks import PGD
 from mmc_tf.evaluation import evaluate
 from mmc_tf.evaluation.examples import Shard
-from mmc_tf.evaluation.features import centers_of, merge_features
+from mmc_tf.evaluation.features import centers_of
+from mmc_tf.evaluation.merged_pictures import merge_features
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.samples import COUNT, Samples, choose, merge_samples, trace
 from mmc_tf.models.heads import DenseLogits, LGMLogits, MMCLogits
