@@ -161,7 +161,8 @@ def _sample_blocks(content: Content, samples: Mapping[int, list[Picture]]) -> li
         page.paragraph(
             "The first images of different classes that are classified correctly without an attack, the same ones "
             "for every attack. Above the adversarial image is the class it is taken for, with an arrow where that is "
-            "wrong. Differences are magnified; grey is no difference.",
+            "wrong. Where an attack broke nothing its last attempt is shown, or the clean image. Differences are "
+            "magnified; grey is no difference.",
             style="note",
         )
     ]

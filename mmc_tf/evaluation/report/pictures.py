@@ -175,11 +175,14 @@ def _moves(content: Content) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     places = {int(index): place for place, index in enumerate(content.features["indices"])}
     known = [k for k, index in enumerate(content.samples["indices"]) if int(index) in places]
-    rows = [places[int(content.samples["indices"][k])] for k in known]
-    moved = adversarial[content.strongest][known]
-    if not known or not np.isfinite(moved).all():
+    clean = content.features["features"][[places[int(content.samples["indices"][k])] for k in known]]
+    after = adversarial[content.strongest][known]
+    # Batches of another size round features in their last bits.
+    scale = np.linalg.norm(clean, axis=1) + np.linalg.norm(after, axis=1)
+    has_moved = np.linalg.norm(after - clean, axis=1) > 1e-4 * scale
+    if not has_moved.any() or not np.isfinite(after).all():
         return None
-    return content.features["features"][rows], moved
+    return clean[has_moved], after[has_moved]
 
 
 def _left_out(lines, shown) -> str:

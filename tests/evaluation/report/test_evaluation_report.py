@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import chromium
 import numpy as np
 import pytest
 from html_reader import Reader, assert_self_contained
@@ -94,6 +95,18 @@ def test_the_page_has_every_part_and_needs_nothing_else(report):
     assert len(pictures) == 3 + 2 * 2 + 2  # lines, two halves of two attacks' images, confusion and features
     assert all(attributes["aria-label"] for attributes in pictures)
     assert "→ " in "".join(page.texts["text"])
+
+
+@pytest.mark.skipif(chromium.find() is None, reason="needs Chromium (apt-get install chromium)")
+@pytest.mark.parametrize(("width", "scheme"), [(375, chromium.DARK), (1280, chromium.LIGHT)])
+def test_a_browser_shows_it_without_overflow_and_fetches_nothing(report, tmp_path, width, scheme):
+    measured, requested = chromium.measure(report, tmp_path, width=width, scheme=scheme)
+    assert requested == []
+    assert (measured["innerWidth"], measured["wide"]) == (width, [])
+    assert measured["scrollWidth"] <= width
+    assert measured["dark"] == (scheme == chromium.DARK)
+    assert len(measured["svg"]) == 9
+    assert min(measured["svg"]) > 280  # also of the images that were folded away
 
 
 def test_the_figures_and_tables_lie_beside_it(report):

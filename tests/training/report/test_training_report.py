@@ -4,6 +4,7 @@ import csv
 import json
 import re
 
+import chromium
 import numpy as np
 import pytest
 from html_reader import Reader, assert_self_contained
@@ -184,6 +185,16 @@ def test_the_page_has_every_part_and_needs_nothing_else(runs, tmp_path):
     names = sorted(file.name for file in (tmp_path / "out" / "figures").iterdir())
     quantities = ("adversarial-accuracy", "clean-accuracy", "learning-rate", "loss", "speed")
     assert names == [f"{quantity}-{against}.png" for quantity in quantities for against in ("steps", "time")]
+
+
+@pytest.mark.skipif(chromium.find() is None, reason="needs Chromium (apt-get install chromium)")
+def test_a_browser_shows_it_without_overflow_and_fetches_nothing(runs, tmp_path):
+    path = build.write_report(runs, tmp_path / "out", with_files=False)
+    measured, requested = chromium.measure(path, tmp_path, width=375, scheme=chromium.DARK)
+    assert requested == []
+    assert (measured["innerWidth"], measured["wide"]) == (375, [])
+    assert measured["scrollWidth"] <= 375
+    assert len(measured["svg"]) == 10
 
 
 def test_one_epoch_is_enough(tmp_path):
