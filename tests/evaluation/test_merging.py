@@ -192,7 +192,9 @@ def test_the_command_prints_the_table_of_the_whole(shards, tmp_path, capsys):
     assert dispatcher.main(words) == 0
     out = capsys.readouterr().out
     assert "on 120 test images" in out
-    assert out.endswith(f"results in {tmp_path / 'm'}\n")
+    *_, where, verdict = out.splitlines()
+    assert where == f"results in {tmp_path / 'm'}"
+    assert verdict == read(tmp_path / "m")[0]["verdict"]["text"]
     assert dispatcher.main(words) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert dispatcher.main([*words, "--overwrite"]) == 0
