@@ -1,4 +1,4 @@
-"""How features lie around the centers, in the plane of their two largest principal components."""
+"""How features lie around the centers, in a plane: the principal components', or the polygon of MM centers."""
 
 from __future__ import annotations
 
@@ -19,33 +19,77 @@ _MOST_NAMES = 25
 
 @dataclass(frozen=True)
 class Plane:
-    """The plane of largest variance through a cloud's mean: z -> (z − m)ᵀ(v₁, v₂).
+    """A plane in feature space: z -> (z − m)ᵀ(v₁, v₂).
 
     Attributes:
-        mean: m (d,).
-        axes: v₁, v₂ as columns (d, 2), orthonormal; the entry of largest magnitude of each is positive.
-        shares: of the variance along each, (2,).
+        mean: m (d,), of the features.
+        axes: v₁, v₂ as columns (d, 2), orthonormal.
+        shares: of the features' variance along each, (2,).
+        is_polygon: whether it was chosen to make a regular polygon of the centers.
     """
 
     mean: np.ndarray
     axes: np.ndarray
     shares: np.ndarray
+    is_polygon: bool = False
 
     @classmethod
     def of(cls, features: np.ndarray) -> Plane:
-        """The plane of features (M, d); d is 2 at least."""
-        mean = features.mean(axis=0)
-        _, values, vectors = np.linalg.svd(features - mean, full_matrices=False)
-        if len(vectors) < 2:  # fewer than two features
-            vectors, values = np.eye(2, len(mean)), np.append(values, [0.0, 0.0])
+        """The plane of the two largest principal components of features (M, d).
+
+        The entry of largest magnitude of each axis is positive.
+        """
+        centered = features - features.mean(axis=0)
+        _, _, vectors = np.linalg.svd(centered, full_matrices=False)
+        if len(vectors) < 2:  # fewer than two images
+            vectors = np.eye(2, features.shape[1])
         axes = vectors[:2].T
         # The sign of a principal component is arbitrary; a figure drawn twice should look the same.
         axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
-        return cls(mean, axes, values[:2] ** 2 / max((values**2).sum(), 1e-30))
+        return cls(features.mean(axis=0), axes, _shares(centered, axes))
+
+    @classmethod
+    def of_polygon(cls, features: np.ndarray, centers: np.ndarray) -> Plane:
+        """The plane in which a regular simplex of centers (L, d) is a regular polygon.
+
+            v₁ ∝ Σ_l cos(2πl/L) μ_l,   v₂ ∝ Σ_l sin(2πl/L) μ_l
+
+        Every class of a simplex is as far from every other, so features around it have no principal plane: two
+        components would part two classes and heap up the rest.
+        """
+        angles = 2 * np.pi * np.arange(len(centers)) / len(centers)
+        axes = (centers - centers.mean(axis=0)).T @ np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        axes = axes / np.linalg.norm(axes, axis=0)
+        centered = features - features.mean(axis=0)
+        return cls(features.mean(axis=0), axes, _shares(centered, axes), is_polygon=True)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """(M, d) -> (M, 2)."""
         return (points - self.mean) @ self.axes
+
+
+def _shares(centered: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    return ((centered @ axes) ** 2).sum(axis=0) / max((centered**2).sum(), 1e-30)
+
+
+def is_simplex(centers: np.ndarray) -> bool:
+    """Whether centers (L, d), L at least 3, are all as far from each other, to 1 %.
+
+    Example:
+        >>> is_simplex(np.eye(4)), is_simplex(np.array([[0.0, 0], [0, 1], [0, 2]]))
+        (True, False)
+    """
+    if len(centers) < 3:
+        return False
+    distances = np.linalg.norm(centers[:, None] - centers[None], axis=-1)[~np.eye(len(centers), dtype=bool)]
+    return bool(np.isfinite(distances).all() and np.ptp(distances) < 0.01 * distances.max())
+
+
+def choose_plane(features: np.ndarray, centers: np.ndarray | None) -> Plane:
+    """The polygon's plane where the centers are a regular simplex, else that of the principal components."""
+    if centers is not None and is_simplex(centers):
+        return Plane.of_polygon(features, centers)
+    return Plane.of(features)
 
 
 def draw_features(
@@ -66,7 +110,8 @@ def draw_features(
         moves: features of some images, clean and adversarial, each (K, d), or None.
     """
     features = np.asarray(features, np.float64)
-    plane = Plane.of(features)
+    centers = None if centers is None else np.asarray(centers, np.float64)
+    plane = choose_plane(features, centers)
     places = plane.project(features)
     with drawing_style():
         figure = new_figure(height=4.3)
@@ -76,7 +121,7 @@ def draw_features(
             colour = CLASSES[number % len(CLASSES)]
             axes.scatter(rows[:, 0], rows[:, 1], s=9, color=colour, alpha=0.6, linewidths=0)
         if centers is not None:
-            spots = plane.project(np.asarray(centers, np.float64))
+            spots = plane.project(centers)
             colours = [CLASSES[number % len(CLASSES)] for number in range(len(spots))]
             axes.scatter(
                 spots[:, 0], spots[:, 1], s=70, c=colours, marker="X", edgecolors=INK, linewidths=0.8
@@ -105,8 +150,9 @@ def draw_features(
             axes.autoscale_view()
         axes.set_aspect("equal", adjustable="datalim")
         for set_label, number in ((axes.set_xlabel, 0), (axes.set_ylabel, 1)):
+            kind = "axis of the plane" if plane.is_polygon else "principal component"
             word = ("first", "second")[number]
-            set_label(f"{word} principal component ({100 * plane.shares[number]:.0f} % of the variance)")
+            set_label(f"{word} {kind} ({100 * plane.shares[number]:.0f} % of the variance)")
         axes.tick_params(color=MUTED)
     return figure
 

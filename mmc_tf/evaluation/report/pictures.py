@@ -12,7 +12,7 @@ from mmc_tf.evaluation.report.accuracy import draw_accuracy_by_epsilon, draw_acc
 from mmc_tf.evaluation.report.confusion import confusion_matrix, draw_confusion
 from mmc_tf.evaluation.report.content import Content
 from mmc_tf.evaluation.report.distances import curves_of, draw_distances
-from mmc_tf.evaluation.report.feature_map import draw_features
+from mmc_tf.evaluation.report.feature_map import draw_features, is_simplex
 from mmc_tf.evaluation.report.images import draw_images, magnification
 from mmc_tf.evaluation.report.series import (
     lines_by_epsilon,
@@ -135,10 +135,12 @@ def feature_picture(content: Content) -> Picture | None:
         if moves is not None
         else ""
     )
-    caption = (
-        f"Features of {len(features)} clean test images by true class, in the plane of their two largest "
-        f"principal components. {named}.{arrows}"
+    plane = (
+        "the plane in which the centers, a regular simplex, are the corners of a regular polygon"
+        if centers is not None and is_simplex(centers)
+        else "the plane of their two largest principal components"
     )
+    caption = f"Features of {len(features)} clean test images by true class, projected onto {plane}. {named}.{arrows}"
     return Picture("features", "Features and centers" if centers is not None else "Features", caption, figure)
 
 

@@ -6,10 +6,11 @@ from records_by_hand import record
 from sklearn.decomposition import PCA
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 
+from mmc_tf.centers import make_centers
 from mmc_tf.evaluation.report.accuracy import draw_accuracy_by_epsilon, draw_accuracy_by_steps
 from mmc_tf.evaluation.report.confusion import confusion_matrix, draw_confusion
 from mmc_tf.evaluation.report.distances import MAX_POINTS, accuracy_within, curves_of, draw_distances
-from mmc_tf.evaluation.report.feature_map import Plane, draw_features
+from mmc_tf.evaluation.report.feature_map import Plane, choose_plane, draw_features, is_simplex
 from mmc_tf.evaluation.report.images import draw_images, magnification, magnified_difference
 from mmc_tf.evaluation.report.series import Line
 
@@ -190,6 +191,29 @@ def test_the_plane_is_scikit_learn_s():
     found, expected = plane.project(others), reference.transform(others)
     np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-9)
     np.testing.assert_allclose(plane.axes.T @ plane.axes, np.eye(2), atol=1e-9)
+
+
+@pytest.mark.parametrize("num_classes", [3, 4, 10])
+def test_a_simplex_of_centers_is_seen_as_a_regular_polygon(num_classes):
+    centers = make_centers("simplex", num_classes, 16, scale=10.0)
+    features = np.repeat(centers, 5, axis=0)
+    plane = choose_plane(features, centers)
+    assert plane.is_polygon
+    np.testing.assert_allclose(plane.axes.T @ plane.axes, np.eye(2), atol=1e-9)
+    corners = plane.project(centers) @ [1, 1j]
+    np.testing.assert_allclose(np.abs(corners), np.abs(corners[0]))
+    np.testing.assert_allclose(corners[1:] / corners[:-1], np.exp(2j * np.pi / num_classes))
+    np.testing.assert_allclose(plane.shares, 1 / (num_classes - 1))  # all directions are alike
+
+
+def test_other_centers_are_seen_in_the_principal_plane():
+    generator = np.random.default_rng(4)
+    features = generator.normal(size=(20, 5))
+    centers = make_centers("simplex", 4, 5, scale=1.0)
+    centers[0] *= 1.1
+    np.testing.assert_array_equal(choose_plane(features, centers).axes, Plane.of(features).axes)
+    np.testing.assert_array_equal(choose_plane(features, None).axes, Plane.of(features).axes)
+    assert not is_simplex(centers[:2])  # two points lie on a line
 
 
 def test_centers_and_adversarial_features_are_in_the_same_plane():
