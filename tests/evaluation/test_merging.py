@@ -192,8 +192,10 @@ def test_the_command_prints_the_table_of_the_whole(shards, tmp_path, capsys):
     assert dispatcher.main(words) == 0
     out = capsys.readouterr().out
     assert "on 120 test images" in out
-    *_, where, verdict = out.splitlines()
+    *_, where, report, verdict = out.splitlines()
     assert where == f"results in {tmp_path / 'm'}"
+    assert report == f"report in {tmp_path / 'm' / 'report.html'}"
+    assert (tmp_path / "m" / "figures" / "confusion.png").exists()
     assert verdict == read(tmp_path / "m")[0]["verdict"]["text"]
     assert dispatcher.main(words) == 2
     assert "--overwrite" in capsys.readouterr().err

@@ -24,12 +24,14 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> str:
-    """Merges and returns the table, with the verdict as the last line."""
+    """Merges, draws the report, and returns the table, with the verdict as the last line."""
+    from mmc_tf.evaluation.report.build import try_report
+
     output_dir = arguments.output_dir or merging.default_output_dir(arguments.results[0])
     command = shlex.join(["python", "-m", "mmc_tf.evaluation", *sys.argv[1:]])
     results = merging.merge(
         arguments.results, output_dir=output_dir, overwrite=arguments.overwrite, command=command
     )
     notes = [f"note: {line}" for line in merging.other_versions(results)]
-    last = [f"results in {output_dir}", results["verdict"]["text"]]
+    last = [f"results in {output_dir}", try_report(output_dir), results["verdict"]["text"]]
     return "\n".join([tables.format_terminal(results), "", *notes, *last])
