@@ -166,10 +166,19 @@ class Oracle:
         )
         logits, scores, values, raw = self._differentiate(images, labels, targets, objective)
         gradient, finite = _finite(raw), _is_finite(raw)
-        for _ in range(self._num_samples - 1):
+
+        def add_sample(number, values, gradient, finite):
             *_, another, raw = self._differentiate(images, labels, targets, objective)
-            values, gradient = values + another, gradient + _finite(raw)
-            finite &= _is_finite(raw)
+            return number + 1, values + another, gradient + _finite(raw), finite & _is_finite(raw)
+
+        if self._num_samples > 1:
+            # A loop in the graph: unrolled, it would hold the model as many times.
+            _, values, gradient, finite = tf.while_loop(
+                lambda number, *_: number < self._num_samples,
+                add_sample,
+                (tf.constant(1), values, gradient, finite),
+                parallel_iterations=1,
+            )
         share = 1.0 / self._num_samples
         prediction = unpack(where, predict(logits), into=self.labels)
         return Evaluation(

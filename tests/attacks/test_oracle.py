@@ -133,6 +133,23 @@ def test_the_mean_of_several_gradients():
     assert draws.numpy() == 3
 
 
+def test_samples_are_a_loop_in_the_graph():
+    draws, traces = tf.Variable(0.0), []
+
+    def drawn(images):
+        traces.append(images)
+        with tf.control_dependencies([draws.assign_add(1.0)]):
+            return tf.stack([0 * images[:, 0, 0, 0], draws.read_value() * images[:, 0, 0, 0]], axis=1)
+
+    oracle = make_oracle(drawn, np.zeros(8, np.int32), num_samples=20)
+    gradient = tf.function(lambda images, active: oracle.evaluate(images, active).gradient, autograph=False)
+    active = tf.constant(np.arange(8) < 3)
+    values = gradient(tf.constant(IMAGES), active)[:, 0, 0, 0]
+    np.testing.assert_allclose(values, np.where(active, 10.5, 0), rtol=1e-6)  # the mean of 1 to 20
+    assert draws.numpy() == 20
+    assert len(traces) == 2  # the first pass and the loop's
+
+
 def test_gradients_that_are_not_finite_are_counted_and_replaced_by_zero():
     def root(images):
         """d√x/dx is inf at x = 0."""
