@@ -40,7 +40,7 @@ class ModelWithCopy:
     Example:
         >>> from mmc_tf.attacks import make
         >>> fast = ModelWithCopy(model, precision="bfloat16")
-        >>> result = make("pgd", epsilon=8 / 255)(fast, images, labels)
+        >>> result = make("pgd", epsilon=8 / 255)(fast, split.images, split.labels)
     """
 
     def __init__(self, model: Model, *, precision: str = "float32"):

@@ -35,7 +35,8 @@ def fit_surrogate(images: np.ndarray, predictions: np.ndarray, *, num_classes: i
     """
     flat = images.reshape(len(images), -1).astype(np.float64)
     center = flat.mean(axis=0)
-    goal = np.eye(num_classes)[predictions]
+    # Less 1/L, or the logits of every image would sum to 1, as probabilities do.
+    goal = np.eye(num_classes)[predictions] - 1 / num_classes
     middle = goal.mean(axis=0)
     gram = (flat - center) @ (flat - center).T + RIDGE * np.eye(len(flat))
     weights = (flat - center).T @ np.linalg.solve(gram, goal - middle)
