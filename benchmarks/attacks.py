@@ -35,7 +35,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--checkpoint", required=True, help="a run: ResNet v1 on CIFAR")
     parser.add_argument("--robust_checkpoint", help="an adversarially trained run, for autoattack")
-    parser.add_argument("--mnist_checkpoint", help="a run of lenet5 on MNIST, for memory")
+    parser.add_argument("--mnist_checkpoint", help="a run on MNIST, for memory")
     parser.add_argument("--rows", default=",".join(ROWS), help="which rows, with commas")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epsilon", default="8/255", help="radius in linf")
@@ -45,7 +45,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--spsa_examples", type=int, default=20, help="images of spsa")
     parser.add_argument("--cw_examples", type=int, default=32, help="images of cw")
     parser.add_argument("--cw_steps", type=int, default=1000, help="steps of cw for each constant")
-    parser.add_argument("--memory_examples", default="500,1000", help="images of memory on the checkpoint")
+    parser.add_argument("--memory_examples", default="200,400", help="images of memory on the checkpoint")
+    parser.add_argument("--memory_epsilon", default="2/255", help="at which some survive to the last stage")
+    parser.add_argument("--mnist_epsilon", default="0.25", help="likewise")
     parser.add_argument("--limit_repeats", type=int, default=5, help="runs of PGD that limit times together")
     parser.add_argument("--batch_size", type=int, default=100, help="images that an attack is given at once")
     parser.add_argument("--peer_python", default=sys.executable, help="an interpreter with the peers")
@@ -67,7 +69,7 @@ def benchmark(arguments: argparse.Namespace) -> int:
     for name in names:
         if name not in ROWS:
             raise argument_error("rows", f"some of {', '.join(ROWS)}", name)
-    for name in ("epsilon", "step_size"):
+    for name in ("epsilon", "step_size", "memory_epsilon", "mnist_epsilon"):
         setattr(arguments, name, parse_number(name, getattr(arguments, name)))
     from speed.contest import Store
 
