@@ -199,7 +199,7 @@ def test_a_browser_shows_it_without_overflow_and_fetches_nothing(runs, tmp_path)
 
 def test_one_epoch_is_enough(tmp_path):
     run = write_run(tmp_path / "one", written=rows(1))
-    assert build.write_report([run]) == run / "report.html"  # its own folder
+    assert build.write_report([run], with_files=False) == run / "report.html"  # its own folder
 
 
 def test_missing_and_empty_columns_are_left_out(tmp_path):
@@ -268,6 +268,7 @@ def test_mistakes_in_the_command_are_one_line(runs, capsys, arguments, said):
 
 def test_the_command_says_where_the_report_is(runs, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(build, "write_pngs", lambda folder, pictures: None)
     assert main(["report", *map(str, runs)]) == 0
     assert capsys.readouterr().out == "report in results/training/clean+<b>robust/report.html\n"
 
@@ -285,6 +286,9 @@ def test_a_failure_to_draw_costs_one_line(runs, monkeypatch, error):
 
     monkeypatch.setattr(build, "quantities_of", fail)
     assert build.try_report(runs[0]) == "no report, it could not be drawn: cannot be drawn"
-    monkeypatch.undo()
+    assert not (runs[0] / "report.html").exists()
+
+
+def test_a_finished_run_gets_the_page_alone(runs):
     assert build.try_report(runs[0]) == f"report in {runs[0] / 'report.html'}"
     assert not (runs[0] / "figures").exists()
