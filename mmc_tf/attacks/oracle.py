@@ -68,11 +68,11 @@ class ClassGradients(NamedTuple):
 def call_model(model: Model, images: tf.Tensor) -> tf.Tensor:
     """Logits in evaluation mode: moving averages, no dropout, also in the middle of a training step.
 
-    They are float32: what other precisions return is converted, so that objectives have one type.
+    They have the images' type, float32: what networks of another precision return is converted.
     """
     logits = model(images, training=False) if isinstance(model, keras.layers.Layer) else model(images)
     # A conversion that does nothing would still lose the head's tag.
-    return logits if logits.dtype == tf.float32 else tf.cast(logits, tf.float32)
+    return logits if logits.dtype == images.dtype else tf.cast(logits, images.dtype)
 
 
 def predict(logits: tf.Tensor) -> tf.Tensor:

@@ -181,7 +181,8 @@ def test_a_pass_is_no_larger_than_asked_for():
     attack = attacks.make("spsa", epsilon=0.05, samples=600, num_steps=1, max_images=256, iterate="last")
     result = attack(measured, BED.images, BED.labels)
     assert max(sizes) <= 256
-    assert sum(sizes) == result.forward_passes == 24 * (600 + 2)
+    # On the first call also one look at what the model returns.
+    assert sum(sizes) - 24 == result.forward_passes == 24 * (600 + 2)
 
 
 def test_counts():

@@ -116,7 +116,8 @@ def test_the_other_starts_are_grids_of_patterns(norm, shape):
         expected[n, row : row + side, column : column + side, c] = sign * eta
     expected *= 0.4 / measure(expected, norm=norm)[:, None, None, None]
     np.testing.assert_allclose(start - images, expected, atol=1e-6)
-    np.testing.assert_allclose(measure(start - images, norm=norm), 0.4, rtol=1e-5)
+    # l1 is rounded towards the image: by up to 6e-8 a pixel.
+    np.testing.assert_allclose(measure(start - images, norm=norm), 0.4, rtol=1e-5 if norm == "l2" else 2e-4)
 
 
 def test_the_linf_move():
