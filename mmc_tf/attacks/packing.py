@@ -19,19 +19,23 @@ class Places(NamedTuple):
 
 
 def pack(active: tf.Tensor | None, *values: tf.Tensor | None) -> tuple[Places | None, list[tf.Tensor | None]]:
-    """Rows of the active examples.
+    """Rows of the active examples; where none is active, the first row, which `unpack` leaves out.
+
+    A batch of no images is no batch: oneDNN's convolutions give it the shape of their input.
 
     Args:
         active: (N,) bool; None: all.
         values: tensors (N, ...), or None, which stays None.
 
     Returns:
-        What `unpack` needs to put rows back, and the packed values (M, ...) in order.
+        What `unpack` needs to put rows back, and the packed values (M, ...) in order, M >= 1.
     """
     if active is None:
         return None, list(values)
     rows = tf.cast(tf.where(active), tf.int32)
-    return Places(rows, active), [None if value is None else tf.gather(value, rows[:, 0]) for value in values]
+    none = tf.cast(tf.equal(tf.size(rows), 0), tf.int32)
+    taken = tf.concat([rows[:, 0], tf.zeros([none], tf.int32)], axis=0)
+    return Places(rows, active), [None if value is None else tf.gather(value, taken) for value in values]
 
 
 def unpack(places: Places | None, packed: tf.Tensor, *, into: tf.Tensor | None = None) -> tf.Tensor:
@@ -47,6 +51,7 @@ def unpack(places: Places | None, packed: tf.Tensor, *, into: tf.Tensor | None =
     """
     if places is None:
         return packed
+    packed = packed[: tf.shape(places.rows)[0]]
     if into is not None:
         return tf.tensor_scatter_nd_update(into, places.rows, packed)
     shape = tf.concat([tf.shape(places.active), tf.shape(packed)[1:]], axis=0)
