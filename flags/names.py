@@ -63,6 +63,7 @@ ATTACK_NORMS = {
     "spsa": ("linf",),
     "square": NORMS,
     "transfer": NORMS[:2],
+    "vote_pgd": NORMS[:2],
     "worst": NORMS,
 }
 # Attacks without a radius, and those whose radius only judges what they find.
@@ -71,18 +72,18 @@ LEAST_DISTANCE = ("an_pgd", "cw", "ddn", "deepfool", "ead", "fab", "fab_t")
 # Attacks whose parameters have a common word before them instead of the attack's name: `--fab_alpha_max`.
 APGD, FAB = ("apgd_ce", "apgd_dlr", "apgd_t"), ("fab", "fab_t")
 ATTACK_FAMILIES = dict.fromkeys(APGD, "apgd") | dict.fromkeys(FAB, "fab")
-_PGD_LIKE = ("bim", "mim", "mt_pgd", "pgd", "slide", "transfer")
+_PGD_LIKE = ("bim", "mim", "mt_pgd", "pgd", "slide", "transfer", "vote_pgd")
 _BALLS = tuple(name for name in ATTACK_NORMS if name not in UNBOUNDED)
 # The attacks that a shared setting reaches; the others of a list go without it.
 SETTING_ATTACKS = {
     "decay": ("mim",),
     "epsilon": _BALLS,
-    "iterate": (*APGD, "bim", "mim", "mt_pgd", "pgd", "slide", "spsa"),
+    "iterate": (*APGD, "bim", "mim", "mt_pgd", "pgd", "slide", "spsa", "vote_pgd"),
     "norm": _BALLS,
-    "num_restarts": ("an_pgd", *APGD, *FAB, "mt_pgd", "pgd", "slide", "square"),
+    "num_restarts": ("an_pgd", *APGD, *FAB, "mt_pgd", "pgd", "slide", "square", "vote_pgd"),
     "num_steps": ("an_pgd", *APGD, *FAB, "cw", "ddn", "deepfool", "ead", "spsa", *_PGD_LIKE),
     "objective": ("bim", "cw", "ddn", "ead", "fgsm", "mim", "pgd", "slide", "spsa", "transfer"),
-    "random_start": ("pgd", "slide", "spsa"),
+    "random_start": ("pgd", "slide", "spsa", "vote_pgd"),
     "step_size": _PGD_LIKE,
     "targeted": (*APGD[:2], "bim", "cw", "ddn", "ead", "fgsm", "mim", "pgd", "slide", "spsa"),
 }
@@ -90,7 +91,49 @@ SETTING_ATTACKS = {
 TRAINING_ATTACKS = ("bim", "fgsm", "mim", "pgd")
 PRESETS = ("mmc_paper", "mma_paper", "pytorch_readme", "original_code")
 OBJECTIVES = ("ce", "margin", "dlr", "slm", "cw", "mmc", "mmc_margin")
-METHODS = ("pgd",)
+METHODS = ("pgd", "pgdls", "mma", "omma", "trades", "alp", "ddn", "free", "fast")
+# The norms each method has, its own first choice first.
+METHOD_NORMS = {
+    "pgd": NORMS,
+    "pgdls": NORMS,
+    "mma": NORMS[:2],
+    "omma": NORMS[:2],
+    "trades": NORMS[:2],
+    "alp": NORMS,
+    "ddn": ("l2",),
+    "free": NORMS[:2],
+    "fast": NORMS[:2],
+}
+_MARGIN = ("mma", "omma")
+_CRAFTED = ("pgd", "pgdls", "alp")
+# The methods that a flag reaches; with the others it is refused. Flags that are not here reach all.
+METHOD_FLAGS = {
+    "adaptive": _CRAFTED,
+    "adv_ratio": ("pgd", "pgdls", "ddn"),
+    "attack_method": _CRAFTED,
+    "beta": ("trades",),
+    "clean_weight": ("mma",),
+    "correct_by": _MARGIN,
+    "epsilon": tuple(method for method in METHODS if method not in _MARGIN),
+    "epsilon_warmup_epochs": ("pgdls",),
+    "epsilon_warmup_steps": ("pgd", "trades", "alp"),
+    "margin_loss": _MARGIN,
+    "max_margin": _MARGIN,
+    "min_radius": _MARGIN,
+    "num_bisections": _MARGIN,
+    "num_replays": ("free",),
+    "num_steps": tuple(method for method in METHODS if method not in ("free", "fast")),
+    "objective": _CRAFTED,
+    "overfitting_guard": ("fast",),
+    "pairing_weight": ("alp",),
+    "step_size": tuple(method for method in METHODS if method not in (*_MARGIN, "ddn")),
+    "targeted": _CRAFTED[:2],
+    "temperature": (*_MARGIN, "trades"),
+}
+MARGIN_LOSSES = ("head", "ce")
+GUARDS = ("rollback", "stop", "off")
+SELECTIONS = ("last", "margin")
+MARGIN_ATTACKS = ("an_pgd", "ddn")
 
 
 def is_cifar(dataset: str) -> bool:

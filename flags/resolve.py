@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flags.cli import Flags
-from flags.names import ATTACK_NORMS, is_cifar
-from mmc_tf.checks import UserError, argument_error
+from flags.names import is_cifar
+from flags.refusals import contradiction
+from flags.resolve_methods import resolve_method, resolve_selection
+from mmc_tf.checks import argument_error
 
 POLICY_LOSSES = ("MMC-C", "MMC-M")
 _SWITCHES = ("use_mmlda", "use_ball", "use_random")
@@ -38,33 +40,14 @@ def resolve_training(flags: Flags) -> Flags:
     values |= _features_and_centers(values, use_random=switches["use_random"])
     cifar, digits = is_cifar(values["dataset"]), values["dataset"] == "digits"
     _fill(values, flip=cifar, shift=0.0 if digits else 0.1)
-    if "attack_method" in values:
-        values |= _inner_attack(values)
+    if "method" in values:
+        values |= resolve_method(values, flags.given)
+    values |= resolve_selection(values)
     return Flags(**values, given=flags.given, command=flags.command)
-
-
-def check_norm(attack: str, norm: str) -> None:
-    """Raises a UserError unless the attack has the norm."""
-    known = ATTACK_NORMS[attack]
-    if norm not in known:
-        raise argument_error("norm", f"one of {', '.join(known)} for the attack {attack}", norm)
-
-
-def check_default_epsilon(norm: str) -> None:
-    """Raises a UserError for norms in which the sources agree on no radius."""
-    if norm != "linf":
-        raise argument_error("epsilon", f"a number > 0, because norm {norm} has no default", "none")
 
 
 def _fill(values: dict[str, Any], **defaults: Any) -> None:
     values |= {name: default for name, default in defaults.items() if values[name] is None}
-
-
-def contradiction(name: str, *said: str, expected: str = "flags that agree") -> UserError:
-    """The error for flags that cannot all be meant."""
-    return UserError(
-        f"Invalid value for argument `{name}`. Expected {expected}. Received: {' and '.join(said)}"
-    )
 
 
 def _loss_and_policy(
@@ -144,19 +127,3 @@ def _features_and_centers(values: dict[str, Any], *, use_random: bool | None) ->
         }
         centers = next((kind for kind, wanted in defaults.items() if wanted), "simplex")
     return {"feature_dim": feature_dim, "centers": centers}
-
-
-def _inner_attack(values: dict[str, Any]) -> dict[str, Any]:
-    cifar, linf = is_cifar(values["dataset"]), values["norm"] == "linf"
-    epsilon, step_size, num_steps = values["epsilon"], values["step_size"], values["num_steps"]
-    check_norm(values["attack_method"], values["norm"])
-    if epsilon is None:
-        check_default_epsilon(values["norm"])
-        epsilon = 8 / 255 if cifar else 0.3
-    if values["attack_method"] == "fgsm":
-        if num_steps not in (None, 1):
-            raise contradiction("num_steps", "--attack_method=fgsm (one step)", f"--num_steps={num_steps}")
-        return {"epsilon": epsilon, "num_steps": 1, "step_size": step_size or epsilon}
-    num_steps = num_steps or 10
-    default_step = 2 / 255 if cifar and linf else 2.5 * epsilon / num_steps
-    return {"epsilon": epsilon, "num_steps": num_steps, "step_size": step_size or default_step}

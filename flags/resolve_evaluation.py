@@ -8,7 +8,7 @@ from typing import Any
 from flags.attack_parameters import PARAMETERS
 from flags.cli import Flags
 from flags.names import ATTACK_NORMS, LEAST_DISTANCE, SETTING_ATTACKS, UNBOUNDED
-from flags.resolve import check_default_epsilon, check_norm, contradiction
+from flags.refusals import check_default_epsilon, check_norm, contradiction
 from mmc_tf.checks import argument_error, format_number
 
 # What a preset sets; its attacks can still be chosen by name, norm and radius.

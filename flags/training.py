@@ -5,7 +5,17 @@ from __future__ import annotations
 from absl import flags as absl_flags
 
 from flags.flag import Define, definer
-from flags.names import LOSS_SPELLINGS, LOSSES, OPTIMIZER_SPELLINGS, OPTIMIZERS, POLICIES, POLICY_SPELLINGS
+from flags.names import (
+    LOSS_SPELLINGS,
+    LOSSES,
+    MARGIN_ATTACKS,
+    NORMS,
+    OPTIMIZER_SPELLINGS,
+    OPTIMIZERS,
+    POLICIES,
+    POLICY_SPELLINGS,
+    SELECTIONS,
+)
 from flags.parsers import Boolean, Centers, Integer, Name, Number, Parser
 
 
@@ -15,6 +25,7 @@ def define(flag_values: absl_flags.FlagValues) -> None:
     _define_loss(definer(flag_values, "Loss and centers"))
     _define_recipe(definer(flag_values, "Recipe"))
     _define_data(definer(flag_values, "Training images"))
+    _define_selection(definer(flag_values, "Margins"))
     _define_run(definer(flag_values, "Run"))
 
 
@@ -195,7 +206,11 @@ def _define_data(define: Define) -> None:
         aliases=("examples",),
     )
     define(
-        "validation_size", Integer(minimum=0), 0, "Hold out the first so many training images for monitoring."
+        "validation_size",
+        Integer(minimum=0),
+        None,
+        "Hold out the first so many training images for monitoring and selection.",
+        default_text="0; 5,000 (digits: 200) with --selection=margin",
     )
     define(
         "flip",
@@ -210,6 +225,50 @@ def _define_data(define: Define) -> None:
         None,
         "Largest random shift of a training image, as a fraction of its size.",
         default_text="0.1; 0 for digits",
+    )
+
+
+def _define_selection(define: Define) -> None:
+    define(
+        "selection",
+        Name(choices=SELECTIONS),
+        None,
+        "Which weights the finished run has: the last ones, or those of the epoch with the largest average margin of "
+        "the held-out images.",
+        default_text="margin for the methods mma and omma, else last",
+    )
+    define(
+        "selection_examples",
+        Integer(minimum=1),
+        None,
+        "Use only so many held-out images for the selection.",
+        default_text="all",
+    )
+    define(
+        "margin_norm",
+        Name(choices=NORMS[:2]),
+        None,
+        "Norm of the margins that are measured.",
+        default_text="that of the adversarial training, else linf",
+    )
+    define(
+        "margin_steps",
+        Integer(minimum=1),
+        None,
+        "Steps of the attack that measures margins.",
+        default_text="AN-PGD: 10 for CIFAR, else 40; DDN: 1,000",
+    )
+    define(
+        "track_margins",
+        Integer(minimum=0),
+        0,
+        "Record the margins of so many random training images after every epoch.",
+    )
+    define(
+        "margin_attack",
+        Name(choices=MARGIN_ATTACKS),
+        "an_pgd",
+        "What measures the recorded margins; ddn in l2 alone.",
     )
 
 

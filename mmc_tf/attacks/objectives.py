@@ -102,6 +102,22 @@ def slm(scores: Scores, labels: tf.Tensor, targets: tf.Tensor | None = None) -> 
     return lead if targets is None else -lead
 
 
+def tempered_slm(temperature: float | tf.Tensor) -> Objective:
+    """T·SLM(h/T): from the margin itself at T → 0 to a margin that heeds all classes where T is the logits' size.
+
+    margin <= T·SLM(h/T) <= margin + T·log(L - 1), as MMA's Proposition 2.3 with T = 1. Logits of center heads differ
+    by ‖µ_i - µ_j‖², some hundreds, where SLM at T = 1 is the margin with its kinks.
+
+    Args:
+        temperature: T > 0.
+    """
+
+    def objective(scores: Scores, labels: tf.Tensor, targets: tf.Tensor | None = None) -> tf.Tensor:
+        return temperature * slm(scores._replace(logits=scores.logits / temperature), labels, targets)
+
+    return objective
+
+
 @objectives.register("dlr")
 def dlr(scores: Scores, labels: tf.Tensor, targets: tf.Tensor | None = None) -> tf.Tensor:
     """Difference of logits ratio (Croce & Hein 2020, Equations 6 and 8), with π sorting the logits downwards.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from mmc_tf.attacks.norms import lengths, spread
-from mmc_tf.attacks.objectives import slm
+from mmc_tf.attacks.objectives import Objective, slm
 from mmc_tf.attacks.oracle import Model, Oracle
 from mmc_tf.attacks.projections import clip_box
 from mmc_tf.attacks.starts import random_start
@@ -51,6 +51,7 @@ def shortest_perturbation(
     num_bisections: int | tf.Tensor = 10,
     boundary: str = "slm",
     active: tf.Tensor | None = None,
+    soft_margin: Objective = slm,
 ) -> Shortest:
     """AN-PGD for a training step: MMA, Algorithm 1, with a first radius of its own for each example.
 
@@ -71,6 +72,7 @@ def shortest_perturbation(
         num_bisections: halvings of the bracket.
         boundary: `slm` as in training, or `prediction`.
         active: (N,) bool, for whom to search; None: for all. The others get the clean image, 0 and False.
+        soft_margin: what PGD climbs, and whose zero is the boundary `slm`: SLM, or `tempered_slm(T)`.
 
     Returns:
         The images, radii and successes, without gradient.
@@ -97,6 +99,7 @@ def shortest_perturbation(
         indices=indices,
         seed=seed,
         stream=0,
+        soft_margin=soft_margin,
     )
     found = Shortest(
         tf.where(spread(active), found.adversarial, images),
@@ -120,18 +123,19 @@ def search(
     indices: tf.Tensor,
     seed: tf.Tensor,
     stream: tf.Tensor | int,
+    soft_margin: Objective = slm,
 ) -> Shortest:
     """One run for the active examples: see `shortest_perturbation`."""
 
     def crosses(point: tf.Tensor) -> tf.Tensor:
         if boundary == "prediction":  # a margin of 0 may be a tie that still goes to the label
             return tf.not_equal(oracle.predictions(point, active), oracle.labels)
-        return active & (oracle.look(point, active, objective=slm).objective >= 0)
+        return active & (oracle.look(point, active, objective=soft_margin).objective >= 0)
 
     radius = tf.minimum(initial_radius, max_radius)
     point = climb(
         oracle, images, active=active, norm=norm, radius=radius, num_steps=num_steps, indices=indices,
-        seed=seed, stream=stream,
+        seed=seed, stream=stream, soft_margin=soft_margin,
     )  # fmt: skip
     delta = point - images
     length = lengths(delta, norm=norm)
@@ -162,6 +166,7 @@ def climb(
     indices: tf.Tensor,
     seed: tf.Tensor,
     stream: tf.Tensor | int,
+    soft_margin: Objective = slm,
 ) -> tf.Tensor:
     """The last iterate of PGD on the soft logit margin, from a random start, with radii (N,)."""
     radius = spread(radius)
@@ -170,7 +175,7 @@ def climb(
     start = random_start(images, indices, seed=seed, restart=stream, **settings)
 
     def step(k: tf.Tensor, point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        gradient = oracle.evaluate(point, active, objective=slm).gradient
+        gradient = oracle.evaluate(point, active, objective=soft_margin).gradient
         onward = dense_step(gradient, norm=norm, size=size)
         return k + 1, move(point, onward, clean=images, box_first=norm == "l2", **settings)
 

@@ -36,6 +36,7 @@ def training_batches(
     num_steps: int,
     augmentation: Augmentation | None = None,
     replica_slice: tuple[int, int] | None = None,
+    num_replays: int = 1,
 ) -> tf.data.Dataset:
     """The batches of the steps from `start_step` on.
 
@@ -71,10 +72,11 @@ def training_batches(
     check_number("seed", seed, minimum=0, maximum=2**63 - 1, integer=True)
     check_number("start_step", start_step, minimum=0, integer=True)
     check_number("num_steps", num_steps, minimum=0, integer=True)
+    check_number("num_replays", num_replays, minimum=1, integer=True)
     first, last = _slice_bounds(batch_size, replica_slice)
     augmentation = augmentation or None
-    first_epoch, skipped = divmod(start_step, per_epoch)
-    end_epoch = -(-(start_step + num_steps) // per_epoch)
+    first_epoch, skipped = divmod(start_step // num_replays, per_epoch)
+    end_epoch = -(-(start_step + num_steps) // (per_epoch * num_replays))
 
     def steps_of(epoch: tf.Tensor) -> tf.data.Dataset:
         epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
@@ -97,7 +99,11 @@ def training_batches(
             batch["images"] = augmentation(batch["images"], step["draws"])
         return batch
 
-    steps = tf.data.Dataset.range(first_epoch, end_epoch).flat_map(steps_of).take(num_steps)
+    steps = tf.data.Dataset.range(first_epoch, end_epoch).flat_map(steps_of)
+    if num_replays > 1:
+        steps = steps.flat_map(lambda step: tf.data.Dataset.from_tensors(step).repeat(num_replays))
+        steps = steps.skip(start_step % num_replays)
+    steps = steps.take(num_steps)
     return _finish(steps.map(batch_of, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True))
 
 

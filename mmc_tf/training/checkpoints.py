@@ -1,7 +1,7 @@
 """Checkpoints: everything that a killed run needs to go on as if nothing had happened.
 
 One `.npz` a checkpoint holds every variable of the model (batch-norm statistics and dropout's random state
-among them) and of the optimizer, by their order, and the loop's own numbers as JSON.
+among them), of the optimizer and of the recipe, by their order, and the loop's own numbers as JSON.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import pathlib
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from mmc_tf.checks import UserError
 from mmc_tf.files import replacing
@@ -21,8 +23,11 @@ from mmc_tf.training.failures import check_divergence
 KEEP = 2
 
 
-def _named(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    variables = [("model", v) for v in model.variables] + [("optimizer", v) for v in optimizer.variables]
+def _named(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, remembered: Sequence[tf.Variable]
+) -> dict[str, Any]:
+    owners = {"model": model.variables, "optimizer": optimizer.variables, "recipe": remembered}
+    variables = [(owner, variable) for owner, owned in owners.items() for variable in owned]
     return {f"{owner}/{i:04d}": variable for i, (owner, variable) in enumerate(variables)}
 
 
@@ -31,7 +36,15 @@ def path_of(folder: pathlib.Path, step: int) -> pathlib.Path:
     return folder / f"step-{step:08d}.npz"
 
 
-def save(folder: pathlib.Path, model, optimizer, *, step: int, state: dict[str, Any]) -> pathlib.Path:
+def save(
+    folder: pathlib.Path,
+    model,
+    optimizer,
+    *,
+    step: int,
+    state: dict[str, Any],
+    remembered: Sequence[tf.Variable] = (),
+) -> pathlib.Path:
     """Writes a checkpoint, whole or not at all, and removes all but the newest two.
 
     Args:
@@ -40,11 +53,12 @@ def save(folder: pathlib.Path, model, optimizer, *, step: int, state: dict[str, 
         optimizer: its built optimizer.
         step: steps done.
         state: the loop's numbers, JSON-serializable.
+        remembered: the recipe's variables.
 
     Raises:
         TrainingFailedError: if a variable is not finite, so that every checkpoint is a good one.
     """
-    arrays = {name: variable.numpy() for name, variable in _named(model, optimizer).items()}
+    arrays = {name: variable.numpy() for name, variable in _named(model, optimizer, remembered).items()}
     check_divergence(
         float(sum(np.sum(array, dtype=np.float64) for array in arrays.values())),
         what="sum of the weights",
@@ -71,8 +85,8 @@ def newest(folder: pathlib.Path) -> pathlib.Path | None:
     return max(folder.glob("step-*.npz"), default=None)
 
 
-def restore(path: pathlib.Path, model, optimizer) -> dict[str, Any]:
-    """Puts a checkpoint into the model and its optimizer.
+def restore(path: pathlib.Path, model, optimizer, remembered: Sequence[tf.Variable] = ()) -> dict[str, Any]:
+    """Puts a checkpoint into the model, its optimizer and the recipe's variables.
 
     Returns:
         The loop's numbers, with `step`.
@@ -80,7 +94,7 @@ def restore(path: pathlib.Path, model, optimizer) -> dict[str, Any]:
     Raises:
         UserError: if the file is not a checkpoint, or is one of another model or optimizer.
     """
-    variables = _named(model, optimizer)
+    variables = _named(model, optimizer, remembered)
     try:
         with np.load(path, allow_pickle=False) as stored:
             state = json.loads(str(stored["state"]))

@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 import mmc_tf
-from mmc_tf.attacks import make as make_attack
 from mmc_tf.checks import UserError
 from mmc_tf.files import replacing
 from mmc_tf.losses import LOSSES
@@ -21,9 +20,10 @@ from mmc_tf.training import checkpoints, log, runs
 from mmc_tf.training.distribution import check_batch_size, is_chief, make_strategy
 from mmc_tf.training.failures import TrainingFailedError
 from mmc_tf.training.loop import TrainingLoop
+from mmc_tf.training.methods import make_monitors, make_recipe
 from mmc_tf.training.optimizers import make_optimizer
 from mmc_tf.training.plan import TrainingPlan
-from mmc_tf.training.recipes import METHODS, FixedEpsilonTraining, Recipe, StandardTraining
+from mmc_tf.training.recipes import Recipe, StandardTraining
 from mmc_tf.training.report.build import try_report
 
 
@@ -41,7 +41,7 @@ def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
         UserError: if training fails in a way that the user can mend.
     """
     flags = plan.flags
-    recipe = _adversarial_recipe(plan) if adversarial else StandardTraining()
+    recipe = make_recipe(plan) if adversarial else StandardTraining()
     strategy = make_strategy(flags["strategy"])
     check_batch_size(strategy, plan.settings.batch_size)
     if is_chief(strategy):
@@ -107,6 +107,7 @@ def train(
     model, loss = _build(plan, strategy)
     name, monitored = plan.monitored
     loop = TrainingLoop(
+        monitors=make_monitors(plan, model, strategy),
         model=model,
         loss=loss,
         recipe=recipe,
@@ -130,12 +131,13 @@ def train(
             log.truncate(plan.folder.log_file, step=0)
         plan.folder.write_config(config)
     row = loop.run() or log.last(plan.folder.log_file)
+    found = loop.finish()
     tested = loop.evaluate(plan.dataset.test)
     if chief:
         final = model if plan.settings.precision == "float32" else _in_float32(plan, model)
         with replacing(plan.folder.final_model) as temporary:
             final.save(temporary)
-        plan.folder.write_config(config | {"finished": True, "clean_accuracy": tested["accuracy"]})
+        plan.folder.write_config(config | found | {"finished": True, "clean_accuracy": tested["accuracy"]})
     return row
 
 
@@ -178,32 +180,6 @@ def _in_float32(plan: TrainingPlan, model: keras.Model) -> keras.Model:
     copy, _ = _build(dataclasses.replace(plan, settings=settings), tf.distribute.get_strategy())
     copy.set_weights(model.get_weights())
     return copy
-
-
-def _adversarial_recipe(plan: TrainingPlan) -> Recipe:
-    flags = plan.flags
-    if METHODS.get(flags["method"]) is not FixedEpsilonTraining:
-        raise UserError(
-            f"Invalid value for argument `method`. Expected pgd. Received: method={flags['method']}"
-        )
-    attack = make_attack(
-        flags["attack_method"],
-        epsilon=flags["epsilon"],
-        norm=flags["norm"],
-        step_size=flags["step_size"],
-        num_steps=flags["num_steps"],
-        targeted=flags["targeted"],
-        objective=flags["objective"],
-        adaptive=flags["adaptive"],
-        iterate="last",
-    )
-    return FixedEpsilonTraining(
-        attack,
-        num_classes=plan.dataset.num_classes,
-        adv_ratio=flags["adv_ratio"],
-        epsilon_warmup_steps=flags["epsilon_warmup_steps"],
-        seed=plan.settings.seed,
-    )
 
 
 def _versions() -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""`log.csv`: one row an epoch, with the wall-clock time that the test error is plotted against (Figure 3a)."""
+"""`log.csv`: one row an epoch, with the wall-clock time that the test error is plotted against (Figure 3a).
+
+Monitors add columns of their own after those that every run has.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def last(path: pathlib.Path) -> dict[str, Any]:
     rows = read(path)
     whole = ("epoch", "step")
     return {
-        name: text if name == "monitored" else int(text) if name in whole else float(text)
+        name: text if name == "monitored" else int(text) if name in whole else float(text or "nan")
         for name, text in (rows[-1] if rows else {}).items()
     }
 
@@ -53,7 +56,8 @@ def truncate(path: pathlib.Path, *, step: int) -> None:
 
 
 def _write(path: pathlib.Path, rows: list[dict]) -> None:
+    columns = dict.fromkeys(COLUMNS) | dict.fromkeys(name for row in rows for name in row)
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)

@@ -11,11 +11,13 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from mmc_tf.data import Augmentation, Split, evaluation_batches, steps_per_epoch, training_batches
+from mmc_tf.data import Augmentation, Split, steps_per_epoch, training_batches
 from mmc_tf.losses import HeadLoss
 from mmc_tf.training import checkpoints, log
-from mmc_tf.training.distribution import check_batch_size, distributed_batches, is_chief, slices
+from mmc_tf.training.distribution import check_batch_size, distributed_batches, is_chief
 from mmc_tf.training.failures import CollapseDetector, check_divergence
+from mmc_tf.training.measuring import padded_batches
+from mmc_tf.training.monitors.base import Monitor
 from mmc_tf.training.recipes.base import Recipe
 from mmc_tf.training.runs import RunFolder
 from mmc_tf.training.schedules import make_schedule
@@ -24,7 +26,6 @@ from mmc_tf.training.steps import SUMS, make_eval_step, make_synchronize, make_t
 
 # Steps between readings of the device's sums: reading waits for the device, so it is not done at every step.
 READ_EVERY = 20
-EVAL_BATCH_SIZE = 500
 
 
 class TrainingLoop:
@@ -45,6 +46,7 @@ class TrainingLoop:
         folder: the run's folder, where log and checkpoints go; None writes nothing.
         collapse_scale: C_MM where the collapse of the features is watched for, else None.
         callbacks: Keras callbacks.
+        monitors: look at the network after every epoch; their state is in the checkpoints.
         progress: whether a progress bar is drawn.
     """
 
@@ -62,6 +64,7 @@ class TrainingLoop:
         folder: RunFolder | None = None,
         collapse_scale: float | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        monitors: Sequence[Monitor] = (),
         progress: bool = True,
     ):
         check_batch_size(strategy, settings.batch_size)
@@ -72,6 +75,8 @@ class TrainingLoop:
         self.settings = settings
         self.strategy = strategy
         self.folder = folder
+        self.recipe = recipe
+        self.monitors = tuple(monitors)
         self.optimizer = model.optimizer
         self.steps_per_epoch = steps_per_epoch(len(train), settings.batch_size)
         self.num_steps = settings.num_steps(self.steps_per_epoch)
@@ -85,6 +90,12 @@ class TrainingLoop:
             num_steps=self.num_steps,
             warmup_steps=settings.warmup_steps,
         )
+        with strategy.scope():
+            recipe.create_state(
+                num_examples=len(train),
+                batch_size=settings.batch_size,
+                image_shape=tuple(train.images.shape[1:]),
+            )
         self._train_step = make_train_step(
             model=model,
             loss=loss,
@@ -98,6 +109,7 @@ class TrainingLoop:
         self._synchronize = make_synchronize(model=model, strategy=strategy)
         self._epoch_sums = dict.fromkeys(SUMS, 0.0)
         self._seconds = 0.0
+        self._stopped = False
         self.step = 0
 
     def restore(self, checkpoint: pathlib.Path) -> None:
@@ -106,11 +118,14 @@ class TrainingLoop:
         Raises:
             UserError: if it belongs to another model.
         """
-        state = checkpoints.restore(checkpoint, self.model, self.optimizer)
+        state = checkpoints.restore(checkpoint, self.model, self.optimizer, self.recipe.variables)
         self.step = state["step"]
         self._epoch_sums = state["epoch_sums"]
         self._seconds = state["seconds"]
         self._collapse.stuck_steps = state["stuck_steps"]
+        self._stopped = state.get("stopped", False)
+        for monitor, kept in zip(self.monitors, state.get("monitors", ()), strict=True):
+            monitor.restore(kept)
         if self.folder is not None and is_chief(self.strategy):
             log.truncate(self.folder.log_file, step=self.step)
 
@@ -129,28 +144,25 @@ class TrainingLoop:
         row: dict[str, Any] = {}
         self.callbacks.on_train_begin()
         batches = iter(self._batches())
-        while self.step < self.num_steps and not self.model.stop_training:
+        while self.step < self.num_steps and not (self._stopped or self.model.stop_training):
             row = self._run_epoch(batches, on_step)
         self.callbacks.on_train_end(row)
         return row
 
     def evaluate(self, split: Split) -> dict[str, float]:
         """Mean loss and accuracy over a split, every example counted once."""
-        batch_size = -(-min(EVAL_BATCH_SIZE, len(split)) // self._replicas) * self._replicas
-        batches = distributed_batches(
-            self.strategy,
-            lambda count, index: slices(evaluation_batches(split, batch_size=batch_size), count, index),
-            batch_size=batch_size,
-        )
         sums = dict.fromkeys(SUMS, 0.0)
-        for batch in batches:
+        for batch in padded_batches(self.strategy, split):
             for name, value in self._eval_step(batch).items():
                 sums[name] += float(value)
         return _means(sums)
 
-    @property
-    def _replicas(self) -> int:
-        return self.strategy.num_replicas_in_sync
+    def finish(self) -> dict[str, Any]:
+        """What the monitors do with the network at the end; what `config.json` says of it."""
+        found: dict[str, Any] = {}
+        for monitor in self.monitors:
+            found |= monitor.finish()
+        return found
 
     def _batches(self):
         return distributed_batches(
@@ -163,6 +175,7 @@ class TrainingLoop:
                 num_steps=self.num_steps - self.step,
                 augmentation=Augmentation(flip=self.settings.flip, shift=self.settings.shift),
                 replica_slice=(count, index),
+                num_replays=self.recipe.num_replays,
             ),
             batch_size=self.settings.batch_size,
         )
@@ -240,7 +253,7 @@ class TrainingLoop:
         row = {
             "epoch": epoch + 1,
             "step": self.step,
-            "seconds": round(self._seconds + time.monotonic() - started, 3),
+            "seconds": 0.0,
             "learning_rate": self._rate(self.step - 1),
             "loss": means["loss"],
             "accuracy": means["accuracy"],
@@ -250,10 +263,14 @@ class TrainingLoop:
             "monitored_error": 1.0 - monitored["accuracy"],
             "images_per_second": round((self.step - first_step) * self.settings.batch_size / trained, 1),
         }
+        for monitor in self.monitors:
+            row |= monitor.end_epoch(epoch + 1, self.step)
+        self._stopped = any(monitor.wants_to_stop for monitor in self.monitors)
+        row["seconds"] = round(self._seconds + time.monotonic() - started, 3)
         if self.progress:
             tqdm.write(
                 f"epoch {row['epoch']}: loss {row['loss']:.4g}, training accuracy {row['accuracy']:.2%}, "
-                f"{self.monitored_name} accuracy {row['monitored_accuracy']:.2%}, "
+                f"{self.monitored_name} accuracy {row['monitored_accuracy']:.2%}, {_extras(row)}"
                 f"{row['images_per_second']:.0f} images/s, {row['seconds']:.0f} s, "
                 f"about {self._seconds_left(row) / 60:.0f} min left"
             )
@@ -279,8 +296,17 @@ class TrainingLoop:
             "epoch_sums": self._epoch_sums,
             "seconds": self._seconds + time.monotonic() - started,
             "stuck_steps": self._collapse.stuck_steps,
+            "stopped": self._stopped,
+            "monitors": [monitor.state() for monitor in self.monitors],
         }
-        checkpoints.save(self.folder.checkpoints, self.model, self.optimizer, step=self.step, state=state)
+        checkpoints.save(
+            self.folder.checkpoints,
+            self.model,
+            self.optimizer,
+            step=self.step,
+            state=state,
+            remembered=self.recipe.variables,
+        )
 
 
 def _means(sums: dict[str, float]) -> dict[str, float]:
@@ -290,3 +316,10 @@ def _means(sums: dict[str, float]) -> dict[str, float]:
         "accuracy": sums["correct"] / examples,
         "feature_norm": sums["feature_norm"] / examples,
     }
+
+
+def _extras(row: dict[str, Any]) -> str:
+    """What monitors found, for the line that is printed after an epoch."""
+    return "".join(
+        f"{name.replace('_', ' ')} {value:.4g}, " for name, value in row.items() if name not in log.COLUMNS
+    )

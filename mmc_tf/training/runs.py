@@ -46,6 +46,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def margins(self) -> pathlib.Path:
+        """The folder of the margins measured after each epoch, if they were."""
+        return self.path / "margins"
+
+    @property
     def final_model(self) -> pathlib.Path:
         """The trained model; its presence says that the run is finished."""
         return self.path / FINAL

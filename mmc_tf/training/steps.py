@@ -46,14 +46,20 @@ def make_train_step(
     scale_loss = getattr(optimizer, "scale_loss", lambda value: value)
 
     def on_replica(batch, step):
+        batch = recipe.prepare(batch)
         with tf.GradientTape() as tape:
+            if recipe.needs_image_gradient:
+                tape.watch(batch["images"])
             per_example, logits = recipe.forward(model, loss, batch, step)
             total = tf.reduce_sum(per_example) / batch_size
             if model.losses:
                 total += tf.add_n(model.losses) / replicas
             total = scale_loss(total)
         variables = [variable.value for variable in model.trainable_variables]
-        gradients = tape.gradient(total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        sources = [*variables, batch["images"]] if recipe.needs_image_gradient else variables
+        gradients = tape.gradient(total, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        if recipe.needs_image_gradient:
+            recipe.absorb(batch, gradients.pop())
         if clip_norm:
             gradients = _clip(gradients, clip_norm, replicas, optimizer)
         optimizer.apply(gradients, model.trainable_variables)

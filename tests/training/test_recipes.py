@@ -40,9 +40,7 @@ def test_starts_change_with_the_step_and_not_with_the_batch():
 
     def crafted(batch, step):
         step = tf.constant(step, tf.int64)
-        return recipe._adversarial(
-            loop.model, batch["images"], batch["labels"], batch["indices"], step
-        ).numpy()
+        return recipe.craft(loop.model, batch, step).numpy()
 
     half = {name: value[10:] for name, value in batch.items()}
     np.testing.assert_allclose(crafted(batch, 5)[10:], crafted(half, 5), atol=1e-6)
@@ -55,9 +53,7 @@ def test_targeted_training_approaches_wrong_classes():
     loop.run()
     attack = make("pgd", epsilon=0.3, num_steps=10, targeted=True, iterate="last")
     recipe = FixedEpsilonTraining(attack, num_classes=10)
-    images = recipe._adversarial(
-        loop.model, batch["images"], batch["labels"], batch["indices"], tf.constant(0, tf.int64)
-    )
+    images = recipe.craft(loop.model, batch, tf.constant(0, tf.int64))
     hit = np.argmax(loop.model(images), axis=-1) != batch["labels"].numpy()
     assert hit.mean() > 0.5
 
@@ -87,5 +83,5 @@ def test_adv_ratio_out_of_range():
 
 
 def test_unknown_method_lists_the_choices():
-    with pytest.raises(UserError, match="pgd, standard"):
+    with pytest.raises(UserError, match="mma, omma, pgd, pgdls, standard"):
         METHODS.get("curriculum")

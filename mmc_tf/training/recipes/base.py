@@ -10,17 +10,53 @@ import tensorflow as tf
 
 from mmc_tf.losses import HeadLoss
 from mmc_tf.registry import Registry
+from mmc_tf.training.recipes.settings import MethodSettings
 
 METHODS: Registry[type[Recipe]] = Registry("method")
+
+# Steps are mixed into the seed above it, so that two steps never share a draw.
+_STEPS_PER_SEED = 2**31
 
 
 class Recipe(abc.ABC):
     """How one batch becomes a loss, within the training step's graph and on one replica.
 
-    Recipes are built once, hold settings only, and draw at random from (seed, step, example index).
+    Recipes are built once and draw at random from (seed, step, example index). What a recipe remembers from step to
+    step is in `variables`, which checkpoints hold.
+
+    Class attributes:
+        num_replays: steps that follow each other on the same batch; an instance may have its own.
+        needs_image_gradient: whether `absorb` is to be called with the gradient in the images.
     """
 
     description = ""
+    num_replays: int = 1
+    needs_image_gradient = False
+
+    @classmethod
+    def from_settings(cls, settings: MethodSettings) -> Recipe:
+        """The recipe that a training command asks for."""
+        del settings
+        return cls()
+
+    def create_state(self, *, num_examples: int, batch_size: int, image_shape: tuple[int, ...]) -> None:
+        """Makes what is remembered; called once, in the strategy's scope.
+
+        Args:
+            num_examples: training images; an example's index is below it.
+            batch_size: of the global batch.
+            image_shape: (H, W, C).
+        """
+        del num_examples, batch_size, image_shape
+
+    @property
+    def variables(self) -> tuple[tf.Variable, ...]:
+        """What is remembered from step to step; empty before `create_state`."""
+        return ()
+
+    def prepare(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The batch as `forward` and `absorb` get it."""
+        return batch
 
     @abc.abstractmethod
     def forward(
@@ -37,3 +73,12 @@ class Recipe(abc.ABC):
         Returns:
             Loss per example (B,), and logits (B, L) still carrying their head's tag.
         """
+
+    def absorb(self, batch: dict[str, tf.Tensor], image_gradient: tf.Tensor) -> None:
+        """Remembers what the gradient of the loss in `batch["images"]` teaches; of a scaled loss it is scaled too."""
+        raise NotImplementedError
+
+
+def step_seed(seed: int, step: tf.Tensor) -> tf.Tensor:
+    """A seed of its own for every step of a run, int64."""
+    return tf.constant(seed * _STEPS_PER_SEED, tf.int64) + tf.cast(step, tf.int64)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import tensorflow as tf
 
 from mmc_tf.attacks import Attack, random_targets
+from mmc_tf.attacks import make as make_attack
 from mmc_tf.checks import check_number
-from mmc_tf.training.recipes.base import METHODS, Recipe
+from mmc_tf.training.recipes.base import METHODS, Recipe, step_seed
+from mmc_tf.training.recipes.settings import MethodSettings
 
-# Steps are mixed into the seed above it, so that two steps never share a draw.
-_STEPS_PER_SEED = 2**31
 _LENGTHS = ("epsilon", "step_size")
 
 
@@ -50,32 +50,63 @@ class FixedEpsilonTraining(Recipe):
             f", epsilon from 0 over {epsilon_warmup_steps} steps" if epsilon_warmup_steps else ""
         )
 
+    @classmethod
+    def from_settings(cls, settings: MethodSettings) -> FixedEpsilonTraining:
+        """With the settings' inner attack."""
+        return cls(
+            inner_attack(settings),
+            num_classes=settings.num_classes,
+            adv_ratio=settings.adv_ratio,
+            epsilon_warmup_steps=settings.epsilon_warmup_steps,
+            seed=settings.seed,
+        )
+
     def forward(self, model, loss, batch, step):
         """The mixed loss; accuracy is counted on x' where r > 0."""
         images, labels = batch["images"], batch["labels"]
         if not self.adv_ratio:
             clean_logits = model(images, training=True)
             return loss.per_example(labels, clean_logits), clean_logits
-        logits = model(self._adversarial(model, images, labels, batch["indices"], step), training=True)
+        logits = model(self.craft(model, batch, step), training=True)
         total = self.adv_ratio * loss.per_example(labels, logits)
         if self.adv_ratio < 1:
             clean_logits = model(images, training=True)
             total += (1.0 - self.adv_ratio) * loss.per_example(labels, clean_logits)
         return total, logits
 
-    def _adversarial(self, model, images, labels, indices, step) -> tf.Tensor:
-        seed = tf.constant(self.seed * _STEPS_PER_SEED, tf.int64) + tf.cast(step, tf.int64)
+    def craft(self, model, batch: dict[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
+        """x' (B, H, W, C) of a batch, without gradient."""
+        seed, labels, indices = step_seed(self.seed, step), batch["labels"], batch["indices"]
         targets = None
         if self.attack.targeted:
             targets = random_targets(labels, self.num_classes, indices=indices, seed=seed)
         return self.attack.perturb(
-            model, images, labels, targets, indices=indices, seed=seed, **self._radius(step)
+            model, batch["images"], labels, targets, indices=indices, seed=seed, **self._radius(step)
         )
+
+    def share_of_radius(self, step: tf.Tensor) -> tf.Tensor:
+        """How much of its radius the attack has at `step`, in (0, 1]."""
+        return tf.minimum((tf.cast(step, tf.float32) + 1.0) / self.epsilon_warmup_steps, 1.0)
 
     def _radius(self, step) -> dict[str, tf.Tensor]:
         """What the attack takes instead of its own radius and step while the radius grows."""
         if not self.epsilon_warmup_steps:
             return {}
-        share = tf.minimum((tf.cast(step, tf.float32) + 1.0) / self.epsilon_warmup_steps, 1.0)
+        share = self.share_of_radius(step)
         numbers = self.attack.tunables()
         return {name: share * numbers[name] for name in self.attack.tunable_names if name in _LENGTHS}
+
+
+def inner_attack(settings: MethodSettings) -> Attack:
+    """The attack of a fixed radius that a recipe crafts with."""
+    return make_attack(
+        settings.attack_method,
+        epsilon=settings.epsilon,
+        norm=settings.norm,
+        step_size=settings.resolved_step_size,
+        num_steps=settings.num_steps,
+        targeted=settings.targeted,
+        objective=settings.objective,
+        adaptive=settings.adaptive,
+        iterate="last",
+    )

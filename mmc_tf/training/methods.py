@@ -1,0 +1,101 @@
+"""From a plan to the recipe of its method and the monitors it asks for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from mmc_tf.attacks import make as make_attack
+from mmc_tf.training.distribution import is_chief
+from mmc_tf.training.margins import MarginSearch
+from mmc_tf.training.monitors import KeptWeights, MarginSelection, MarginTrack, Monitor
+from mmc_tf.training.monitors.margin_track import random_part
+from mmc_tf.training.plan import TrainingPlan
+from mmc_tf.training.recipes import METHODS, MethodSettings, Recipe
+
+# AN-PGD's first radius when margins are compared (MMA's code: the radius of its validation attack).
+SELECTION_RADII = {
+    ("linf", False): 0.3,
+    ("l2", False): 2.0,
+    ("linf", True): 8 / 255,
+    ("l2", True): 1.0,
+}
+# How far it looks: 1.05 times the largest d_max of the paper.
+SELECTION_LIMITS = {
+    ("linf", False): 1.05 * 0.45,
+    ("l2", False): 1.05 * 6.0,
+    ("linf", True): 1.05 * 32 / 255,
+    ("l2", True): 1.05 * 3.0,
+}
+
+
+def make_recipe(plan: TrainingPlan) -> Recipe:
+    """The recipe of an adversarial training command.
+
+    Raises:
+        UserError: for settings that the method cannot use.
+    """
+    flags = plan.flags
+    names = {field.name for field in dataclasses.fields(MethodSettings)} & flags.keys()
+    settings = MethodSettings(
+        **{name: flags[name] for name in names if flags[name] is not None or name in ("objective",)}
+        | {
+            "num_classes": plan.dataset.num_classes,
+            "steps_per_epoch": len(plan.dataset.train) // plan.settings.batch_size,
+            "seed": plan.settings.seed,
+        }
+    )
+    return METHODS.get(flags["method"]).from_settings(settings)
+
+
+def make_monitors(plan: TrainingPlan, model: keras.Model, strategy: tf.distribute.Strategy) -> list[Monitor]:
+    """What looks at the network after every epoch of a plan's run."""
+    flags = plan.flags
+    monitors: list[Monitor] = []
+    kept = KeptWeights(model, plan.folder.checkpoints, writes=is_chief(strategy))
+    if flags.get("selection") == "margin":
+        split = plan.dataset.validation
+        if flags["selection_examples"]:
+            split = split.part(0, flags["selection_examples"])
+        monitors.append(
+            MarginSelection(model, split, search=margin_search(plan), kept=kept, strategy=strategy)
+        )
+    if flags.get("track_margins"):
+        search = margin_search(plan)
+        attack = (
+            make_attack("ddn", norm="l2", num_steps=flags["margin_steps"] or 1000)
+            if flags["margin_attack"] == "ddn"
+            else make_attack(
+                "an_pgd",
+                norm=search.norm,
+                initial_radius=search.initial_radius,
+                max_radius=search.max_radius,
+                num_steps=search.num_steps,
+            )
+        )
+        monitors.append(
+            MarginTrack(
+                model,
+                random_part(plan.dataset.train, flags["track_margins"], seed=plan.settings.seed),
+                attack=attack,
+                folder=plan.folder.margins if is_chief(strategy) else None,
+                seed=plan.settings.seed,
+            )
+        )
+    return monitors
+
+
+def margin_search(plan: TrainingPlan) -> MarginSearch:
+    """AN-PGD as margins are compared by, in the run's norm: the same for all runs of a data set."""
+    flags = plan.flags
+    norm = flags["margin_norm"]
+    setting = (norm, flags["dataset"].startswith("cifar"))
+    return MarginSearch(
+        norm=norm,
+        initial_radius=SELECTION_RADII[setting],
+        max_radius=SELECTION_LIMITS[setting],
+        num_steps=flags["margin_steps"] or (10 if setting[1] else 40),
+        seed=plan.settings.seed,
+    )
