@@ -6,6 +6,7 @@ from mmc_tf.training.recipes.pgd import FixedEpsilonTraining
 from mmc_tf.training.recipes.pgdls import LinearlyScaledTraining
 from mmc_tf.training.recipes.settings import MethodSettings
 from mmc_tf.training.recipes.standard import StandardTraining
+from mmc_tf.training.recipes.trades import TradesTraining
 
 __all__ = [
     "METHODS",
@@ -16,4 +17,5 @@ __all__ = [
     "OnlyMaxMarginTraining",
     "Recipe",
     "StandardTraining",
+    "TradesTraining",
 ]

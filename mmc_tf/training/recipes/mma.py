@@ -111,7 +111,7 @@ class MaxMarginTraining(Recipe):
         """The combined loss; accuracy is counted on the clean images."""
         images, labels, indices = batch["images"], batch["labels"], batch["indices"]
         clean_logits = model(images, training=True)
-        temperature = self._temperature_of(clean_logits)
+        temperature = softmax_temperature(self.temperature, clean_logits)
         correct = self._correct(clean_logits, labels, temperature)
         found = shortest_perturbation(
             model,
@@ -148,12 +148,6 @@ class MaxMarginTraining(Recipe):
             labels, read_scores(logits).logits / temperature
         )
 
-    def _temperature_of(self, logits: Any) -> float | tf.Tensor:
-        if self.temperature is not None:
-            return self.temperature
-        call = head_call(logits)
-        return 1.0 if call is None else head_temperature(call.head)
-
 
 @METHODS.register("omma")
 class OnlyMaxMarginTraining(MaxMarginTraining):
@@ -163,6 +157,14 @@ class OnlyMaxMarginTraining(MaxMarginTraining):
     def from_settings(cls, settings: MethodSettings) -> OnlyMaxMarginTraining:
         """With clean weight 0."""
         return super().from_settings(dataclasses.replace(settings, clean_weight=0.0))
+
+
+def softmax_temperature(chosen: float | None, logits: Any) -> float | tf.Tensor:
+    """The temperature chosen, or that of the head which made `logits`; 1 for a model without one of ours."""
+    if chosen is not None:
+        return chosen
+    call = head_call(logits)
+    return 1.0 if call is None else head_temperature(call.head)
 
 
 def head_temperature(head: Head) -> float | tf.Tensor:

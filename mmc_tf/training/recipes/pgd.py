@@ -5,12 +5,10 @@ from __future__ import annotations
 import tensorflow as tf
 
 from mmc_tf.attacks import Attack, random_targets
-from mmc_tf.attacks import make as make_attack
 from mmc_tf.checks import check_number
 from mmc_tf.training.recipes.base import METHODS, Recipe, step_seed
+from mmc_tf.training.recipes.crafting import describe_growth, growing_share, inner_attack, scaled_lengths
 from mmc_tf.training.recipes.settings import MethodSettings
-
-_LENGTHS = ("epsilon", "step_size")
 
 
 @METHODS.register("pgd")
@@ -46,8 +44,9 @@ class FixedEpsilonTraining(Recipe):
             "epsilon_warmup_steps", epsilon_warmup_steps, minimum=0, integer=True
         )
         self.seed = seed
-        self.description = f"adversarial training, {attack.settings()}, adv_ratio {adv_ratio:g}" + (
-            f", epsilon from 0 over {epsilon_warmup_steps} steps" if epsilon_warmup_steps else ""
+        self.description = (
+            f"adversarial training, {attack.settings()}, adv_ratio {adv_ratio:g}"
+            f"{describe_growth(epsilon_warmup_steps)}"
         )
 
     @classmethod
@@ -80,33 +79,11 @@ class FixedEpsilonTraining(Recipe):
         targets = None
         if self.attack.targeted:
             targets = random_targets(labels, self.num_classes, indices=indices, seed=seed)
+        radius = scaled_lengths(self.attack, self.share_of_radius(step)) if self.epsilon_warmup_steps else {}
         return self.attack.perturb(
-            model, batch["images"], labels, targets, indices=indices, seed=seed, **self._radius(step)
+            model, batch["images"], labels, targets, indices=indices, seed=seed, **radius
         )
 
-    def share_of_radius(self, step: tf.Tensor) -> tf.Tensor:
+    def share_of_radius(self, step: tf.Tensor) -> tf.Tensor | float:
         """How much of its radius the attack has at `step`, in (0, 1]."""
-        return tf.minimum((tf.cast(step, tf.float32) + 1.0) / self.epsilon_warmup_steps, 1.0)
-
-    def _radius(self, step) -> dict[str, tf.Tensor]:
-        """What the attack takes instead of its own radius and step while the radius grows."""
-        if not self.epsilon_warmup_steps:
-            return {}
-        share = self.share_of_radius(step)
-        numbers = self.attack.tunables()
-        return {name: share * numbers[name] for name in self.attack.tunable_names if name in _LENGTHS}
-
-
-def inner_attack(settings: MethodSettings) -> Attack:
-    """The attack of a fixed radius that a recipe crafts with."""
-    return make_attack(
-        settings.attack_method,
-        epsilon=settings.epsilon,
-        norm=settings.norm,
-        step_size=settings.resolved_step_size,
-        num_steps=settings.num_steps,
-        targeted=settings.targeted,
-        objective=settings.objective,
-        adaptive=settings.adaptive,
-        iterate="last",
-    )
+        return growing_share(step, self.epsilon_warmup_steps)

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from mmc_tf.checks import argument_error
 from mmc_tf.training.recipes.base import METHODS
-from mmc_tf.training.recipes.pgd import FixedEpsilonTraining, inner_attack
+from mmc_tf.training.recipes.crafting import inner_attack
+from mmc_tf.training.recipes.pgd import FixedEpsilonTraining
 from mmc_tf.training.recipes.settings import MethodSettings
 
 

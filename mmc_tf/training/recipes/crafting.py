@@ -1,0 +1,47 @@
+"""What the recipes that craft within a fixed radius share: the inner attack, and a radius that grows to its value."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from mmc_tf.attacks import Attack
+from mmc_tf.attacks import make as make_attack
+from mmc_tf.training.recipes.settings import MethodSettings
+
+_LENGTHS = ("epsilon", "step_size")
+
+
+def inner_attack(settings: MethodSettings) -> Attack:
+    """The attack of a fixed radius that a recipe crafts with."""
+    return make_attack(
+        settings.attack_method,
+        epsilon=settings.epsilon,
+        norm=settings.norm,
+        step_size=settings.resolved_step_size,
+        num_steps=settings.num_steps,
+        targeted=settings.targeted,
+        objective=settings.objective,
+        adaptive=settings.adaptive,
+        iterate="last",
+    )
+
+
+def growing_share(step: tf.Tensor, num_steps: int) -> tf.Tensor | float:
+    """min(1, (s + 1)/S): how much of the radius a step has while it grows over S steps; 1 for S = 0.
+
+    Args:
+        step: int64 scalar, the steps done before this one.
+        num_steps: S >= 0.
+    """
+    return tf.minimum((tf.cast(step, tf.float32) + 1.0) / num_steps, 1.0) if num_steps else 1.0
+
+
+def scaled_lengths(attack: Attack, share: tf.Tensor | float) -> dict[str, tf.Tensor | float]:
+    """A share of an attack's radius and step, as `Attack.perturb` takes them instead of its own."""
+    numbers = attack.tunables()
+    return {name: share * numbers[name] for name in attack.tunable_names if name in _LENGTHS}
+
+
+def describe_growth(num_steps: int) -> str:
+    """What a recipe's description says of a radius that grows; nothing for 0 steps."""
+    return f", epsilon from 0 over {num_steps} steps" if num_steps else ""
