@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,6 +19,8 @@ from mmc_tf.attacks.starts import random_start
 from mmc_tf.checks import argument_error, check_number
 
 SAMPLES = 128
+# The fastest of 64 to 2048 for ResNet-32 on one core, by a quarter in bfloat16; 2 MiB of cache.
+IMAGES_PER_CORE = 256
 GOAL = 2  # the rank of a prediction that ends the attack on an example (`Oracle.rank`)
 FIRST_DECAY, SECOND_DECAY, STABILISER = 0.9, 0.999, 1e-9  # Adam's, of CleverHans
 
@@ -41,6 +44,7 @@ class SPSA(Attack):
             in the units of a softmax network's logits. What `iterate="any"` stops at comes on top.
         random_start: start uniformly in the ball (CleverHans); False: at the clean image (AdverTorch).
         max_images: images in one pass through the model at most, >= 128: bounds the memory, changes nothing.
+            Without a GPU it is 256 for each core at most: more do not fit into the caches, and are slower.
 
     Raises:
         UserError: for values out of range.
@@ -133,7 +137,7 @@ class SPSA(Attack):
                 stream=1 + k,  # 0 is the start's
                 delta=tunables["delta"],
                 samples=self.samples,
-                max_images=self.max_images,
+                max_images=pass_size(self.max_images),
             )
             queries += tf.where(running, self.samples, 0)
             ascent, moments = adam(gradient, moments, k + 1)
@@ -158,6 +162,15 @@ class SPSA(Attack):
         state = (tf.constant(0), point, moments, running, best, rank, queries)
         _, point, _, _, best, rank, queries = tf.while_loop(unfinished, step, state, parallel_iterations=1)
         return Crafted(tf.where(_spread(rank > 0), best, point), queries, tf.zeros_like(queries))
+
+
+def pass_size(max_images: int) -> int:
+    """Images in one pass: `max_images`; without a GPU at most as many as the caches of the cores hold."""
+    if tf.config.list_logical_devices("GPU"):
+        return max_images
+    # The cores that this process may use, where the system tells.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max_images, IMAGES_PER_CORE * cores)
 
 
 def estimate_gradient(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import os
 
 import numpy as np
 import pytest
@@ -183,6 +184,16 @@ def test_a_pass_is_no_larger_than_asked_for():
     assert max(sizes) <= 256
     # On the first call also one look at what the model returns.
     assert sum(sizes) - 24 == result.forward_passes == 24 * (600 + 2)
+
+
+def test_a_pass_fits_the_cache_of_the_cores(monkeypatch):
+    cores = len(os.sched_getaffinity(0))
+    assert spsa.pass_size(128) == 128
+    assert spsa.pass_size(10**6) == 256 * cores
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 5, 7})
+    assert spsa.pass_size(10**6) == 768
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["one"])
+    assert spsa.pass_size(10**6) == 10**6
 
 
 def test_counts():
