@@ -46,7 +46,8 @@ class Worker:
         """Number of threads and layout by the time of one input gradient."""
         # Not by OMP_NUM_THREADS, which would be its ceiling.
         tried = {}
-        threads = range(1, (os.cpu_count() or 1) + 1)
+        # The cores this process may use, which `os.cpu_count` does not tell.
+        threads = range(1, len(os.sched_getaffinity(0)) + 1)
         for (name, layout), number in itertools.product(FORMATS.items(), threads):
             torch.set_num_threads(number)
             network = self.network.to(memory_format=layout)
