@@ -308,6 +308,23 @@ COLUMN_A: tuple[Criterion, ...] = (
         )
         for norm in ("linf", "l2")
     ),
+    # A vote of one is the classifier itself.
+    *(
+        Criterion(
+            attack="vote_pgd",
+            norm=norm,
+            where="linear",
+            words="on a vote of one: the verdicts of PGD-100 on CW (examples that differ, %)",
+            found=Different(
+                run("vote_pgd", "linear", norm, strategy="cw", epsilon=RADIUS),
+                run("pgd", "linear", norm, num_steps=100, epsilon=RADIUS, objective="cw"),
+            ),
+            low=0,
+            high=0,
+            steep="holds",
+        )
+        for norm in ("linf", "l2")
+    ),
     # Corruptions, in closed form.
     closed_form(
         "gaussian",

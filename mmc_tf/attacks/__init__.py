@@ -30,6 +30,7 @@ from mmc_tf.attacks.spsa import SPSA
 from mmc_tf.attacks.square import Square
 from mmc_tf.attacks.starts import random_targets
 from mmc_tf.attacks.transfer import Source, Transfer
+from mmc_tf.attacks.vote_pgd import VotePGD
 from mmc_tf.attacks.worst import Worst
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "Source",
     "Square",
     "Transfer",
+    "VotePGD",
     "Worst",
     "attacks",
     "describe",

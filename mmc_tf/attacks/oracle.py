@@ -11,6 +11,7 @@ import tensorflow as tf
 from mmc_tf.attacks.objectives import Objective, Scores, objectives, read_scores
 from mmc_tf.attacks.packing import pack, unpack
 from mmc_tf.checks import argument_error
+from mmc_tf.models.voting import member_logits
 
 Model = Callable[[tf.Tensor], tf.Tensor]
 
@@ -209,6 +210,8 @@ class Oracle:
             logits = call_model(self._model, images)
             scores = read_scores(logits).logits
 
+        _check_not_a_vote(logits)
+
         def gradient_of(one: tf.Tensor) -> tf.Tensor:
             seeds = tf.one_hot(one, scores.shape[-1], dtype=scores.dtype)
             return _finite(tape.gradient(scores, images, output_gradients=seeds))
@@ -256,7 +259,21 @@ class Oracle:
             logits, scores, values = self._forward(images, labels, targets, objective)
             # A mean would divide the gradients by N, and push small ones below the least float32.
             total = tf.reduce_sum(values)
-        return logits, scores, values, tape.gradient(total, images)
+        gradient = tape.gradient(total, images)
+        if gradient is None:
+            _check_not_a_vote(logits)
+        return logits, scores, values, gradient
+
+
+def _check_not_a_vote(logits: tf.Tensor) -> None:
+    """Raises a UserError if the logits are a majority vote's, which looks flat to whoever follows gradients."""
+    if member_logits(logits) is not None:
+        raise argument_error(
+            "attack",
+            "vote_pgd, which follows the members' gradients, or an attack without gradients (spsa, square, "
+            "gaussian, rotation, transfer), for an ensemble",
+            "one along the gradient of a majority vote, which has none",
+        )
 
 
 def _is_finite(gradient: tf.Tensor) -> tf.Tensor:

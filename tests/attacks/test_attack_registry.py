@@ -59,7 +59,7 @@ def test_none_is_the_default_and_shared_settings_serve_a_list():
         name: 7
         for name in (
             *("an_pgd", "apgd_ce", "apgd_dlr", "apgd_t", "bim", "cw", "ddn", "deepfool", "ead"),
-            *("fab", "fab_t", "mim", "mt_pgd", "pgd", "spsa"),
+            *("fab", "fab_t", "mim", "mt_pgd", "pgd", "spsa", "vote_pgd"),
         )
     }
     assert made["pgd"]["num_restarts"] == 3
@@ -74,7 +74,7 @@ def test_none_is_the_default_and_shared_settings_serve_a_list():
 def test_the_whole_suite_is_registered():
     gradient = {"fgsm", "bim", "pgd", "mim", "slide", "apgd_ce", "apgd_dlr", "apgd_t", "mt_pgd"}
     least_distance = {"cw", "ead", "deepfool", "ddn", "fab", "fab_t", "an_pgd"}
-    others = {"spsa", "square", "transfer", "gaussian", "rotation", "autoattack", "worst"}
+    others = {"spsa", "square", "transfer", "gaussian", "rotation", "autoattack", "worst", "vote_pgd"}
     assert set(attacks.names()) == gradient | least_distance | others
 
 

@@ -117,6 +117,8 @@ TRAITS: dict[str, Traits] = {
         adds_steps=tuple({"num_steps": 10, "num_targets": targets} for targets in (1, 2, 3)),
     ),
     "slide": Traits(settings={"num_steps": 4}),
+    # On an ensemble of one.
+    "vote_pgd": Traits(settings={"num_steps": 4, "strategy": "cw"}, random=True, adds_steps=STEPS),
     "mt_pgd": Traits(
         settings={"num_steps": 6},
         random=True,
