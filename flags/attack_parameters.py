@@ -221,6 +221,15 @@ TABLE = (
         "How the images are crafted.",
         "both, one after the other",
     ),
+    Parameter(
+        ("vote_pgd",),
+        "strategy",
+        Name(choices=("ce", "cw", "away", "towards")),
+        "ce",
+        "What it climbs on an ensemble: the sum of the members' losses, or the vote away from its most frequent "
+        "wrong label (as MMA's paper has it) or towards it.",
+        "all, one after the other",
+    ),
 )
 PARAMETERS = {parameter.flag: parameter for parameter in TABLE}
 

@@ -25,11 +25,17 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         default_text="the newest finished run in --runs_dir",
     )
     define(
+        "ensemble",
+        ListOf(Parser()),
+        None,
+        "Runs or .keras files whose majority vote is attacked, instead of --checkpoint.",
+    )
+    define(
         "attack",
         ListOf(Name(ATTACK_SPELLINGS, choices=(*ATTACK_NORMS, "help"))),
         None,
         "The attacks, also by CleverHans' class names (MadryEtAl, ...); help describes them.",
-        default_text="pgd; with --preset all of its",
+        default_text="pgd, with --ensemble vote_pgd; with --preset all of its",
     )
     define(
         "preset",

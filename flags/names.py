@@ -69,6 +69,8 @@ ATTACK_NORMS = {
 # Attacks without a radius, and those whose radius only judges what they find.
 UNBOUNDED = ("gaussian", "rotation")
 LEAST_DISTANCE = ("an_pgd", "cw", "ddn", "deepfool", "ead", "fab", "fab_t")
+# Attacks that work on a majority vote, which has no gradient; `worst` works if its members do.
+ENSEMBLE_ATTACKS = ("gaussian", "rotation", "spsa", "square", "transfer", "vote_pgd")
 # Attacks whose parameters have a common word before them instead of the attack's name: `--fab_alpha_max`.
 APGD, FAB = ("apgd_ce", "apgd_dlr", "apgd_t"), ("fab", "fab_t")
 ATTACK_FAMILIES = dict.fromkeys(APGD, "apgd") | dict.fromkeys(FAB, "fab")

@@ -7,7 +7,7 @@ from typing import Any
 
 from flags.attack_parameters import PARAMETERS
 from flags.cli import Flags
-from flags.names import ATTACK_NORMS, LEAST_DISTANCE, SETTING_ATTACKS, UNBOUNDED
+from flags.names import ATTACK_NORMS, ENSEMBLE_ATTACKS, LEAST_DISTANCE, SETTING_ATTACKS, UNBOUNDED
 from flags.refusals import check_default_epsilon, check_norm, contradiction
 from mmc_tf.checks import argument_error, format_number
 
@@ -20,18 +20,20 @@ def resolve_evaluation(flags: Flags) -> Flags:
 
     Raises:
         UserError: for a shard that is not one of them; if an attack does not know the norm, or the norm has no
-            default radius; for settings beside a preset; for transfer without a network to craft on; for settings
-            that no attack takes.
+            default radius; for settings beside a preset; for transfer without a network to craft on; for an attack
+            along gradients on an ensemble; for settings that no attack takes.
     """
-    attacks = flags.attack or ([] if flags.preset else ["pgd"])
+    attacks = flags.attack or ([] if flags.preset else ["vote_pgd" if flags.ensemble else "pgd"])
     values = flags.as_dict() | {"attack": attacks}
     if "help" not in attacks:
         _check_shard(flags.num_shards, flags.shard_index)
         _check_norms(attacks, flags.norm)
+        _check_members(flags.ensemble, flags.checkpoint)
         if flags.preset:
             _check_preset(flags.preset, flags.given)
         else:
             _check_transfer(attacks, flags.transfer_from)
+            _check_ensemble(attacks, flags.ensemble)
             _check_settings(attacks, {name: values[name] for name in flags.given})
             _check_radii(attacks, flags.norm, flags.epsilon)
     return Flags(**values, given=flags.given, command=flags.command)
@@ -80,6 +82,33 @@ def _check_transfer(attacks: Sequence[str], sources: Sequence[str] | None) -> No
             _shown("attack", attacks),
             expected="--attack=transfer beside it",
         )
+
+
+def _check_members(members: Sequence[str] | None, checkpoint: str | None) -> None:
+    if members is None:
+        return
+    if checkpoint is not None:
+        received = (_shown("checkpoint", checkpoint), _shown("ensemble", members))
+        raise contradiction("ensemble", *received, expected="one of the two")
+    if len(set(members)) < max(len(members), 2):
+        expected = "two runs or .keras files or more, each once"
+        raise argument_error("ensemble", expected, ",".join(members))
+
+
+def _check_ensemble(attacks: Sequence[str], members: Sequence[str] | None) -> None:
+    """Refuses attacks along the gradient of a vote, which has none, and attacks on members where there are none."""
+    if members is None:
+        if "vote_pgd" in attacks:
+            expected = "runs or .keras files whose vote is attacked, for --attack=vote_pgd"
+            raise argument_error("ensemble", expected, "none")
+        return
+    blind = [name for name in attacks if name not in (*ENSEMBLE_ATTACKS, "worst")]
+    if attacks == ["worst"]:
+        blind = attacks
+    if blind:
+        names = ", ".join(ENSEMBLE_ATTACKS)
+        expected = f"attacks that a majority vote, which has no gradient, does not blind ({names})"
+        raise argument_error("attack", expected, ",".join(blind))
 
 
 def _check_settings(attacks: Sequence[str], given: dict[str, Any]) -> None:

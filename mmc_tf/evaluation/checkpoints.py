@@ -13,10 +13,12 @@ from mmc_tf import data
 from mmc_tf.checks import argument_error
 from mmc_tf.evaluation.preflight import Target, check_shapes
 from mmc_tf.evaluation.published import AT_TARGETED, AT_UNTARGETED, STANDARD
+from mmc_tf.models.voting import build_ensemble
 from mmc_tf.training import runs
 
 # The inner attack of Table 1's adversarially trained rows.
 _PUBLISHED_EPSILON, _PUBLISHED_STEPS = 8 / 255, 10
+_NAMED = 3  # members in the name of an ensemble's folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,12 @@ class Network:
             return None
         return AT_TARGETED if flags.get("targeted") else AT_UNTARGETED
 
+    def title(self) -> str:
+        """Where it was found, and what it is."""
+        trained = " ".join(str(self.flags[key]) for key in ("model", "loss") if self.flags.get(key))
+        words = f"{self.path} ({trained})" if trained else str(self.path)
+        return words + (", the newest finished run" if self.chosen else "")
+
     def describe(self) -> dict[str, Any]:
         """What `results.json` says of it."""
         return {
@@ -68,26 +76,56 @@ class Network:
         }
 
 
+@dataclasses.dataclass(frozen=True)
+class VotingNetwork(Network):
+    """The majority vote of several networks, whose configuration is none of theirs."""
+
+    members: tuple[Network, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """After the members, the first three of many."""
+        names = [member.name for member in self.members]
+        more = [f"{len(names) - _NAMED}-more"] if len(names) > _NAMED else []
+        return "-".join(["ensemble", *names[:_NAMED], *more])
+
+    def title(self) -> str:
+        """The members."""
+        return "majority vote of " + ", ".join(member.title() for member in self.members)
+
+    def describe(self) -> dict[str, Any]:
+        """With what `results.json` says of each member."""
+        members = [member.describe() for member in self.members]
+        path = ",".join(member["path"] for member in members)
+        return super().describe() | {"path": path, "model": "ensemble", "members": members}
+
+
 def load_network(target: Target) -> Network:
-    """Reads the network that is attacked.
+    """Reads the network that is attacked, or the members of the ensemble.
 
     Raises:
-        UserError: if it cannot be read, or is one for other images or classes.
+        UserError: if one cannot be read, or is one for other images or classes.
     """
-    model, config = runs.load_run(target.path)
-    network = Network(model, target.path, config, chosen=target.chosen)
-    check_network_fits(network, target.dataset)
-    return network
+    networks = []
+    for path in target.members or (target.path,):
+        model, config = runs.load_run(path)
+        networks.append(Network(model, path, config, chosen=target.chosen))
+        argument = "ensemble" if target.members else "checkpoint"
+        check_network_fits(networks[-1], target.dataset, argument=argument)
+    if not target.members:
+        return networks[0]
+    vote = build_ensemble([network.model for network in networks])
+    return VotingNetwork(vote, target.path, {}, chosen=False, members=tuple(networks))
 
 
-def check_network_fits(network: Network, dataset: data.Dataset) -> None:
+def check_network_fits(network: Network, dataset: data.Dataset, *, argument: str = "checkpoint") -> None:
     """Makes sure that the network takes the data set's images and tells its classes apart.
 
     Raises:
         UserError: otherwise.
     """
-    check_shapes(network.path, tuple(network.model.input_shape[1:]), dataset)
+    check_shapes(network.path, tuple(network.model.input_shape[1:]), dataset, argument=argument)
     num_classes = network.model.output_shape[-1]
     if num_classes != dataset.num_classes:
         expected = f"a network for {dataset.num_classes} classes ({dataset.name})"
-        raise argument_error("checkpoint", expected, f"{network.path}, with {num_classes}")
+        raise argument_error(argument, expected, f"{network.path}, with {num_classes}")

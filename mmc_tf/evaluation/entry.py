@@ -86,11 +86,8 @@ def describe(
     image = split.part(0, 1).as_float()[0]
     head, classes = plan.find_head(network.model, image), plan.count_classes_of(network.model, image)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    trained = " ".join(str(network.flags[key]) for key in ("model", "loss") if network.flags.get(key))
     lines = [
-        f"network  {network.path}"
-        + (f" ({trained})" if trained else "")
-        + (", the newest finished run" if network.chosen else ""),
+        f"network  {network.title()}",
         f"images   {_describe_images(len(split), shard)} of {source}",
         *(
             f"{'attacks' if number == 0 else '':9}{plan.describe_attack(label, attack, head, classes)}"
@@ -144,7 +141,9 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
     image = dataset.test.part(0, 1).as_float()[0]
     sources = load_sources(target.sources)
     head = plan.find_head(network.model, image)
-    attacks = plan.plan_attacks(flags, dataset=dataset.name, sources=sources, head=head)
+    attacks = plan.plan_attacks(
+        flags, dataset=dataset.name, sources=sources, head=head, is_vote=bool(target.members)
+    )
     plan.check_attacks(network.model, image, attacks)
     content = describe_plan(
         network.model,

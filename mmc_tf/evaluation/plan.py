@@ -15,12 +15,15 @@ from mmc_tf.attacks import Attack, Ensemble, Source
 from mmc_tf.attacks.arguments import check_call, check_logits_of
 from mmc_tf.attacks.oracle import Model, call_model
 from mmc_tf.attacks.transfer import METHODS
+from mmc_tf.attacks.vote_pgd import STRATEGIES
 from mmc_tf.checks import argument_error
 from mmc_tf.evaluation.presets import Subject, find_entries
 from mmc_tf.evaluation.wording import radius
 from mmc_tf.models import head_call
 
 CIFAR_EPSILON, OTHER_EPSILON = 8 / 255, 0.3
+# Attacks that are run with every value of a field, unless one is chosen.
+_ALL_OF = {"transfer": ("method", METHODS), "vote_pgd": ("strategy", STRATEGIES)}
 
 
 class AttackOptions(Protocol):
@@ -74,7 +77,12 @@ def name_attack(attack: Attack) -> str:
 
 
 def plan_attacks(
-    options: AttackOptions, *, dataset: str, sources: Sequence[Source] = (), head: Any = None
+    options: AttackOptions,
+    *,
+    dataset: str,
+    sources: Sequence[Source] = (),
+    head: Any = None,
+    is_vote: bool = False,
 ) -> list[tuple[str, Attack]]:
     """Every attack with every radius and every number of steps, each once, radius by radius.
 
@@ -83,6 +91,7 @@ def plan_attacks(
         dataset: the data set's name, which decides the default radius.
         sources: the networks that transfer attacks are crafted on.
         head: of the network attacked, or None: some presets depend on whether it has centers.
+        is_vote: whether the network is an ensemble.
 
     Returns:
         (label, attack) pairs. `worst` among the attacks takes all others of its ball as its members.
@@ -94,7 +103,7 @@ def plan_attacks(
     for name in options.attack:
         attack_room.get(name)
     if options.preset is not None:
-        subject = Subject(dataset, getattr(head, "adaptive_objective", "ce"))
+        subject = Subject(dataset, getattr(head, "adaptive_objective", "ce"), is_vote)
         return _labelled(_make_entry(entry) for entry in find_entries(options, subject))
     names = [name for name in options.attack if name != "worst"]
     planned = []
@@ -124,7 +133,8 @@ def _make(
     dataset: str,
     sources: Sequence[Source],
 ) -> list[Attack]:
-    """The attack of that name with the options' settings; one per source and method for `transfer`."""
+    """The attack of that name with the options' settings; one per source and method for `transfer`, one per
+    strategy for `vote_pgd`."""
     kind = attack_room.get(name)
     norm = options.norm or kind.norms[0]
     if epsilon is None and kind.radius == "fixed":
@@ -145,13 +155,12 @@ def _make(
     prefix = kind.family or name
     own = {field.name: getattr(options, f"{prefix}_{field.name}", None) for field in dataclasses.fields(kind)}
     settings |= {key: value for key, value in own.items() if value is not None}
-    if name != "transfer":
-        return [attack_room.make(name, **settings)]
-    return [
-        attack_room.make(name, source=source, **(settings | {"method": method}))
-        for source in sources
-        for method in ([settings["method"]] if "method" in settings else METHODS)
-    ]
+    variants = [{"source": source} for source in sources] if name == "transfer" else [{}]
+    if name in _ALL_OF:
+        field, values = _ALL_OF[name]
+        chosen = [settings.pop(field)] if field in settings else values
+        variants = [variant | {field: value} for variant in variants for value in chosen]
+    return [attack_room.make(name, **settings, **variant) for variant in variants]
 
 
 def _worst_of(

@@ -6,6 +6,7 @@ Nothing here needs TensorFlow: a mistake is answered in a second, not after the 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +31,7 @@ class TargetOptions(Protocol):
     transfer_from: list[str] | None
     objective: str | None
     checkpoint: str | None
+    ensemble: list[str] | None
     runs_dir: str
     dataset: str | None
     data_dir: str | None
@@ -53,6 +55,7 @@ class Target:
         dataset: the images.
         sources: the networks that transfer attacks are crafted on, as `path`.
         shard: the share of the images that is attacked; None: all.
+        members: of an ensemble, as `path`, which is the first one's; none: the network at `path` alone.
     """
 
     path: Path
@@ -61,6 +64,7 @@ class Target:
     dataset: data.Dataset
     sources: tuple[Path, ...] = ()
     shard: Shard | None = None
+    members: tuple[Path, ...] = ()
 
 
 def prepare(options: TargetOptions) -> Target | None:
@@ -77,13 +81,20 @@ def prepare(options: TargetOptions) -> Target | None:
     if options.resume and options.overwrite:
         raise argument_error("overwrite", "not both `resume` and `overwrite`", True)
     shard = None if options.num_shards is None else Shard(options.shard_index, options.num_shards)
-    path = Path(options.checkpoint) if options.checkpoint else runs.find_newest(options.runs_dir)
-    model_file, config = runs.find_model(path)
-    sources = _find_sources(options)
-    check_objective(options.objective, config.get("flags", {}).get("loss"))
-    name = _dataset_name(options, path, config)
+    members = _find_places(options.ensemble, options, argument="ensemble")
+    if members:
+        path = members[0]
+    else:
+        path = Path(options.checkpoint) if options.checkpoint else runs.find_newest(options.runs_dir)
+    argument = "ensemble" if members else "checkpoint"
+    found = {place: runs.find_model(place, argument=argument) for place in members or (path,)}
+    config = found[path][1]
+    sources = _find_places(options.transfer_from, options, argument="transfer_from")
+    for _, each in found.values():
+        check_objective(options.objective, each.get("flags", {}).get("loss"))
+    name = _common_dataset(options, {place: each for place, (_, each) in found.items()})
     if options.preset is not None:
-        find_entries(options, Subject(name))
+        find_entries(options, Subject(name, is_vote=bool(members)))
     if options.output_dir is not None:
         store.check_folder(options.output_dir, resume=options.resume, overwrite=options.overwrite)
     files.check_writable("output_dir", options.output_dir or RESULTS_DIR, probe=not options.dry_run)
@@ -97,26 +108,28 @@ def prepare(options: TargetOptions) -> Target | None:
     )
     if shard is not None:
         shard.of(len(dataset.test))
-    taken = saved.input_shape(model_file)
-    if taken is not None:
-        check_shapes(path, taken, dataset)
+    for place, (model_file, _) in found.items():
+        taken = saved.input_shape(model_file)
+        if taken is not None:
+            check_shapes(place, taken, dataset, argument=argument)
     for source in sources:
         taken = saved.input_shape(runs.find_model(source)[0])
         if taken is not None:
             check_shapes(source, taken, dataset, argument="transfer_from")
-    return Target(path, config, options.checkpoint is None, dataset, sources, shard)
+    chosen = options.checkpoint is None and not members
+    return Target(path, config, chosen, dataset, sources, shard, members)
 
 
-def _find_sources(options: TargetOptions) -> tuple[Path, ...]:
-    """The networks to craft transfer attacks on: folders and files, or names of runs in `runs_dir`."""
-    sources = []
-    for text in options.transfer_from or ():
+def _find_places(texts: Sequence[str] | None, options: TargetOptions, *, argument: str) -> tuple[Path, ...]:
+    """Networks to craft transfer attacks on, or members: folders and files, or names of runs in `runs_dir`."""
+    places = []
+    for text in texts or ():
         path = Path(text)
         if not path.exists() and (Path(options.runs_dir) / text).exists():
             path = Path(options.runs_dir) / text
-        runs.find_model(path, argument="transfer_from")
-        sources.append(path)
-    return tuple(sources)
+        runs.find_model(path, argument=argument)
+        places.append(path)
+    return tuple(places)
 
 
 def check_shapes(
@@ -131,6 +144,16 @@ def check_shapes(
     if len(taken) != 3 or any(side not in (None, size) for side, size in zip(taken, given, strict=True)):
         expected = f"a network for images of shape {given} ({dataset.name})"
         raise argument_error(argument, expected, f"{path}, for images of shape {taken}")
+
+
+def _common_dataset(options: TargetOptions, configs: Mapping[Path, dict[str, Any]]) -> str:
+    """The data set's name, on which all members of an ensemble agree."""
+    names = {path: _dataset_name(options, path, config) for path, config in configs.items()}
+    first = next(iter(names.values()))
+    for path, name in names.items():
+        if name != first:
+            raise argument_error("ensemble", f"members for {first}", f"{path}, trained on {name}")
+    return first
 
 
 def _dataset_name(options: TargetOptions, path: Path, config: dict[str, Any]) -> str:

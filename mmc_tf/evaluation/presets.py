@@ -3,8 +3,8 @@
 Nothing here needs TensorFlow.
 
 Sources: `mmc_paper`: Pang et al., ICLR 2020, Section 4 and Tables 1 to 3. `mma_paper`: Ding et al., ICLR 2020,
-Section 4 and Appendix D: its white-box part. `pytorch_readme`: the README of the PyTorch reimplementation.
-`original_code`: the MMC paper's scripts with CleverHans, whose radii are 256ths.
+Section 4 and Appendix D: its white-box part (`mmc_tf.evaluation.mma` has the whole). `pytorch_readme`: the README of
+the PyTorch reimplementation. `original_code`: the MMC paper's scripts with CleverHans, whose radii are 256ths.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ from mmc_tf.checks import argument_error, check_choice
 Entry = Mapping[str, Any]
 
 # MMA, Appendix D: radii, and the step as a share of the radius.
-_MMA_GRIDS = {
+MMA_GRIDS = {
     "mnist": (("linf", (0.1, 0.2, 0.3, 0.4), 1 / 40), ("l2", (1.0, 2.0, 3.0, 4.0), 1 / 4)),
     "cifar": (
         ("linf", tuple(level / 255 for level in (4, 8, 12, 16, 20, 24, 28, 32)), 1 / 4),
         ("l2", (0.5, 1.0, 1.5, 2.0, 2.5), 1 / 4),
     ),
 }
-_MMA_RUNS = {"mnist": 50, "cifar": 10}
+MMA_RUNS = {"mnist": 50, "cifar": 10}
+
+
+def mma_kind(dataset: str) -> str:
+    """Whose settings the MMA paper's protocol takes for a data set: `cifar` or `mnist`."""
+    return "cifar" if dataset.startswith("cifar") else "mnist"
 
 
 class Subject(NamedTuple):
-    """What a protocol depends on: the data set's name, and the objective adapted to the network's head (`ce` if it has
-    none)."""
+    """What a protocol depends on: the data set's name, the objective adapted to the network's head (`ce` if it has
+    none), and whether it is an ensemble, whose vote has no gradient."""
 
     dataset: str
     adaptive_objective: str = "ce"
+    is_vote: bool = False
 
     @property
     def spsa_objective(self) -> str:
@@ -73,20 +79,20 @@ def _mmc_paper(subject: Subject) -> Iterator[Entry]:
 
 def _mma_paper(subject: Subject) -> Iterator[Entry]:
     """N runs of PGD-100 judged at their last iterates, half on CE and half on CW, over the grids; SPSA from the
-    clean image at one radius, 2,048 samples counted as queries; C&W and DDN margins. Starts in l2 are uniform in the
-    ball, whose mass is at its sphere in such dimensions."""
-    kind = "cifar" if subject.dataset.startswith("cifar") else "mnist"
-    for norm, radii, share in _MMA_GRIDS[kind]:
+    clean image at one radius, 2,048 samples counted as queries; C&W and DDN margins, not of ensembles. Starts in l2
+    are uniform in the ball, whose mass is at its sphere in such dimensions.
+
+    What transferred images break beyond that is found by `python -m mmc_tf.evaluation mma`."""
+    kind = mma_kind(subject.dataset)
+    for norm, radii, share in MMA_GRIDS[kind]:
         for epsilon in radii:
-            for objective in ("ce", "cw"):
-                yield {
-                    "attack": "pgd",
+            for climb, runs in _mma_climbs(MMA_RUNS[kind], is_vote=subject.is_vote):
+                yield climb | {
                     "norm": norm,
                     "epsilon": epsilon,
                     "step_size": share * epsilon,
                     "num_steps": 100,
-                    "num_restarts": _MMA_RUNS[kind] // 2,
-                    "objective": objective,
+                    "num_restarts": runs,
                     "iterate": "last",
                 }
     spsa = {
@@ -97,8 +103,21 @@ def _mma_paper(subject: Subject) -> Iterator[Entry]:
         "stop_threshold": -5.0,
     }
     yield {"attack": "spsa", "epsilon": 8 / 255 if kind == "cifar" else 0.3} | spsa
-    yield {"attack": "cw", "norm": "l2"}
-    yield {"attack": "ddn", "norm": "l2", "num_steps": 1000}
+    if not subject.is_vote:
+        yield {"attack": "cw", "norm": "l2"}
+        yield {"attack": "ddn", "norm": "l2", "num_steps": 1000}
+
+
+def _mma_climbs(runs: int, *, is_vote: bool) -> Iterator[tuple[dict[str, str], int]]:
+    """What the runs climb, with their numbers: half of them CE, half CW; on an ensemble the members' summed losses,
+    and as many again on the vote with each sign."""
+    for name in ("ce", "cw"):
+        yield (
+            {"attack": "vote_pgd", "strategy": name} if is_vote else {"attack": "pgd", "objective": name},
+            runs // 2,
+        )
+    for name in ("away", "towards") if is_vote else ():
+        yield {"attack": "vote_pgd", "strategy": name}, runs
 
 
 def _pytorch_readme(subject: Subject) -> Iterator[Entry]:

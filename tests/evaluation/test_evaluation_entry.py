@@ -34,6 +34,7 @@ def workplace(tmp_path, monkeypatch, linear):
 def flags(**changes):
     plain = {
         "checkpoint": None,
+        "ensemble": None,
         "runs_dir": "runs",
         "dataset": None,
         "data_dir": None,

@@ -24,7 +24,10 @@ SHARED = {"epsilon", "norm", "targeted", "objective", "adaptive", "iterate"} | s
 # What no text can say: networks and other attacks.
 ONLY_IN_PYTHON = {"transfer": {"source"}, "worst": {"members"}}
 # Without the flag the plan takes every method.
-DEFAULT_OF_THE_PLAN = {"transfer_method": "both, one after the other"}
+DEFAULT_OF_THE_PLAN = {
+    "transfer_method": "both, one after the other",
+    "vote_pgd_strategy": "all, one after the other",
+}
 NUMBERS = (-1.0, 0.0, 1e-6, 0.05, 0.5, 0.999, 0.9999, 1.0, 1.05, 2.5, 1e6)
 COUNTS = (-1, 0, 1, 2, 3, 5, 127, 128, 10_001)
 
@@ -144,7 +147,7 @@ def test_a_flag_reaches_its_attacks(parameter):
     for name in parameter.attacks:
         line = f"eval_attacks.py --attack={name} --{parameter.flag}={text}"
         line += "" if name in UNBOUNDED else " --epsilon=0.1"
-        line += " --transfer_from=a" if name == "transfer" else ""
+        line += {"transfer": " --transfer_from=a", "vote_pgd": " --ensemble=a,b"}.get(name, "")
         flags = resolve_evaluation(parse(line.split(), EVAL_ATTACKS.definitions))
         ((_, attack),) = plan_attacks(flags, dataset="mnist", sources=[SOURCE])
         assert getattr(attack, parameter.field) == parameter.parser.parse(text) != parameter.default

@@ -86,7 +86,7 @@ def test_every_flag_has_a_help_text():
 
 
 def test_a_number_without_a_default_says_what_it_comes_to():
-    undecided = {"data_dir", "use_mmlda", "use_ball", "use_random", "preset", "transfer_from"}
+    undecided = {"data_dir", "use_mmlda", "use_ball", "use_random", "preset", "transfer_from", "ensemble"}
     for script in SCRIPTS:
         silent = {
             flag.name for flag in own_flags(define_all(script.definitions)) if flag.default_text == "none"
