@@ -107,9 +107,12 @@ def table(
     )
 
 
-def figure(svg: str, caption: str, *, title: str = "") -> str:
-    """A picture with its caption."""
+def figure(svg: str, caption: str, *, title: str = "", is_wide: bool = False) -> str:
+    """A picture with its caption; a wide one in a container that scrolls where the page is narrower."""
     heading = f"<h3>{escape(title)}</h3>" if title else ""
+    if is_wide:
+        label = escape(title or caption)
+        svg = f'<div class="wide" tabindex="0" role="region" aria-label="{label}">{svg}</div>'
     return f"<figure>{heading}{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 

@@ -24,17 +24,19 @@ class Picture:
         title: its heading in a page; empty for none.
         caption: what is seen.
         figure: drawn with `mmc_tf.report.drawing`.
+        is_wide: whether a narrow page scrolls it, since its parts would be too small to read.
     """
 
     name: str
     title: str
     caption: str
     figure: Figure
+    is_wide: bool = False
 
     def block(self) -> str:
         """The figure as HTML."""
         svg = to_svg(self.figure, name=self.name, description=self.caption)
-        return page.figure(svg, self.caption, title=self.title)
+        return page.figure(svg, self.caption, title=self.title, is_wide=self.is_wide)
 
 
 def write_pngs(folder: Path, pictures: Iterable[Picture]) -> None:

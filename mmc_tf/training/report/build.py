@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmc_tf.checks import argument_error, check_number
-from mmc_tf.files import check_writable, replacing
+from mmc_tf.files import check_writable, replacing, write_json
 from mmc_tf.report import page
 from mmc_tf.report.colours import SERIES
 from mmc_tf.report.picture import Picture, write_pngs
 from mmc_tf.training.report.curves import STEPS, TIME, Quantity, draw_curves, quantities_of
 from mmc_tf.training.report.history import History, read_histories
+from mmc_tf.training.report.margin_figures import margin_pictures
+from mmc_tf.training.report.margins import HEADER as MARGIN_HEADER
+from mmc_tf.training.report.margins import MarginGroup, describe, last_rows, read_margins
 from mmc_tf.training.report.summary import HEADER, NUMBERS, differences, make_rows
 
-REPORT, FIGURES = "report.html", "figures"
+REPORT, FIGURES, MARGINS = "report.html", "figures", "margins.json"
 REPORTS_DIR = Path("results") / "training"
+DrawnMargins = Sequence[tuple[MarginGroup, tuple[Picture, list[Picture]]]]
 _AGAINST = ((STEPS, "steps", "against steps"), (TIME, "time", "against wall-clock time"))
 
 
@@ -29,7 +33,7 @@ def default_output_dir(runs: Sequence[str | Path]) -> Path:
 def write_report(
     runs: Sequence[str | Path], output_dir: str | Path | None = None, *, with_files: bool = True
 ) -> Path:
-    """Writes `report.html` and `figures/*.png`.
+    """Writes `report.html` and `figures/*.png`; of runs that recorded margins also their statistics, `margins.json`.
 
     Args:
         runs: folders of runs, finished or not; as many as there are colours to tell them apart.
@@ -49,13 +53,19 @@ def write_report(
     histories = read_histories(runs)
     folder = Path(output_dir) if output_dir is not None else default_output_dir(runs)
     check_writable("output_dir", folder, probe=False)
+    groups = read_margins(runs, histories)
+    margins = [(group, margin_pictures(group)) for group in groups]
     drawn = [
         (quantity, [_picture(quantity, *how) for how in _AGAINST]) for quantity in quantities_of(histories)
     ]
     with replacing(folder / REPORT) as temporary:
-        temporary.write_text(_page(histories, drawn), encoding="utf-8")
+        temporary.write_text(_page(histories, drawn, margins), encoding="utf-8")
     if with_files:
-        write_pngs(folder / FIGURES, [picture for _, pair in drawn for picture in pair])
+        pictures = [picture for _, pair in drawn for picture in pair]
+        pictures += [picture for _, (first, others) in margins for picture in (first, *others)]
+        write_pngs(folder / FIGURES, pictures)
+        if groups:
+            write_json(folder / FIGURES / MARGINS, describe(groups))
     return folder / REPORT
 
 
@@ -73,7 +83,9 @@ def _picture(quantity: Quantity, against: str, key: str, words: str) -> Picture:
     return Picture(f"{quantity.key}-{key}", "", f"{quantity.title} {words}.", figure)
 
 
-def _page(histories: Sequence[History], drawn: Sequence[tuple[Quantity, list[Picture]]]) -> str:
+def _page(
+    histories: Sequence[History], drawn: Sequence[tuple[Quantity, list[Picture]]], margins: DrawnMargins
+) -> str:
     names = ", ".join(history.name for history in histories)
     title = f"Training of {names}" if len(histories) <= 2 else f"Training of {len(histories)} runs"
     datasets = dict.fromkeys(
@@ -90,6 +102,7 @@ def _page(histories: Sequence[History], drawn: Sequence[tuple[Quantity, list[Pic
             )
             for quantity, pair in drawn
         ),
+        page.Section("Margins during training", _margins(margins)),
         page.Section("Settings", _settings(histories)),
     ]
     return page.page(title, subtitle, [], sections)
@@ -104,6 +117,21 @@ def _table(histories: Sequence[History]) -> str:
         numbers=[place for place, column in enumerate(kept) if column in NUMBERS],
         name="what came of each run",
     )
+
+
+def _margins(margins: DrawnMargins) -> list[str]:
+    """The figures, then how the runs' margins lie in the end, of every data set and norm."""
+    blocks = []
+    for group, (distributions, curves) in margins:
+        rows = last_rows(group)
+        header = [name.format(small=group.small) for name in MARGIN_HEADER]
+        numbers = range(2, len(header))
+        blocks += [
+            distributions.block(),
+            page.grid([picture.block() for picture in curves]),
+            page.table(header, rows, numbers=numbers, name=f"margins after the last epoch, {group.norm}"),
+        ]
+    return blocks
 
 
 def _settings(histories: Sequence[History]) -> list[str]:
