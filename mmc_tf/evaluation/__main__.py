@@ -10,10 +10,10 @@ from types import ModuleType
 from typing import NoReturn
 
 from mmc_tf.checks import UserError, argument_error
-from mmc_tf.evaluation.commands import compare, merge, mma, report
+from mmc_tf.evaluation.commands import compare, merge, mma, report, segments
 
 # In the order in which --help lists them.
-COMMANDS: tuple[ModuleType, ...] = (merge, compare, mma, report)
+COMMANDS: tuple[ModuleType, ...] = (merge, compare, mma, segments, report)
 USER_ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 
 

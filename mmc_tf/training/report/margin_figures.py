@@ -93,7 +93,7 @@ def draw_distributions(group: MarginGroup) -> Figure:
             labels = []
             for place, run in enumerate(group.runs):
                 key = run.run, epoch
-                labels.append(f"{100 * np.mean(rows[key] < group.threshold):.0f} %" if key in rows else "–")
+                labels.append(f"{100 * np.mean(rows[key] < group.threshold):.0f}" if key in rows else "–")
                 if key in rows:
                     _draw_lane(axes, shares[key], edges, left=place * lane, full=full, run=run)
             axes.axhline(group.threshold, color=INK, linewidth=0.8, linestyle=":")
@@ -108,7 +108,7 @@ def draw_distributions(group: MarginGroup) -> Figure:
         subplots[0].set_ylabel(f"margin, {group.norm} (pixels of [0, 1])")
         figure.suptitle(
             f"Width of a histogram: 0 to {full:.0f} % of the points in a bar; longer bars are cut. "
-            f"Below: points with {group.small}.",
+            f"Below: % of the points with {group.small}.",
             fontsize=_SMALL_FONT + 0.5,
             color=MUTED,
         )

@@ -112,9 +112,9 @@ def test_a_subplot_an_epoch_a_histogram_a_run():
     # Two of four points are in the fullest bin that is not the lowest one.
     full, lane = 50, 55
     assert [[text.get_text() for text in axes.get_xticklabels()] for axes in figure.axes] == [
-        ["75 %", "–"],
-        ["50 %", "–"],
-        ["0 %", "25 %"],
+        ["75", "–"],
+        ["50", "–"],
+        ["0", "25"],
     ]
     first, last = figure.axes[0].patches, figure.axes[2].patches
     values, edges, baseline = first[0].get_data()
