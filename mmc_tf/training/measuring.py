@@ -45,12 +45,13 @@ def make_measure(
     """
 
     def on_replica(batch):
-        return per_example(batch), batch["valid"]
+        # As numbers: several CPU devices gather no truth values.
+        return per_example(batch), tf.cast(batch["valid"], tf.int32)
 
     @tf.function
     def on_batch(batch):
         values, valid = strategy.run(on_replica, args=(batch,))
-        return strategy.gather(values, axis=0), strategy.gather(valid, axis=0)
+        return strategy.gather(values, axis=0), strategy.gather(valid, axis=0) > 0
 
     def measure(split: Split) -> np.ndarray:
         parts = [on_batch(batch) for batch in padded_batches(strategy, split, batch_size=batch_size)]
