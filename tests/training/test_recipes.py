@@ -83,5 +83,5 @@ def test_adv_ratio_out_of_range():
 
 
 def test_unknown_method_lists_the_choices():
-    with pytest.raises(UserError, match="mma, omma, pgd, pgdls, standard, trades"):
+    with pytest.raises(UserError, match="alp, ddn, fast, free, mma, omma, pgd, pgdls, standard, trades"):
         METHODS.get("curriculum")
