@@ -10,7 +10,7 @@ import tensorflow as tf
 from mmc_tf.attacks import make as make_attack
 from mmc_tf.training.distribution import is_chief
 from mmc_tf.training.margins import MarginSearch
-from mmc_tf.training.monitors import KeptWeights, MarginSelection, MarginTrack, Monitor
+from mmc_tf.training.monitors import KeptWeights, MarginSelection, MarginTrack, Monitor, OverfittingGuard
 from mmc_tf.training.monitors.margin_track import random_part
 from mmc_tf.training.plan import TrainingPlan
 from mmc_tf.training.recipes import METHODS, MethodSettings, Recipe
@@ -29,6 +29,9 @@ SELECTION_LIMITS = {
     ("linf", True): 1.05 * 32 / 255,
     ("l2", True): 1.05 * 3.0,
 }
+# What the guard of one-step training attacks after every epoch: its images, and the steps.
+GUARD_EXAMPLES = 500
+GUARD_STEPS = 10
 
 
 def make_recipe(plan: TrainingPlan) -> Recipe:
@@ -54,6 +57,9 @@ def make_monitors(plan: TrainingPlan, model: keras.Model, strategy: tf.distribut
     """What looks at the network after every epoch of a plan's run."""
     flags = plan.flags
     monitors: list[Monitor] = []
+    if flags.get("method") == "fast":
+        # The first, so that what others measure and select are the weights that training goes on with.
+        monitors.append(_overfitting_guard(plan, model, strategy))
     kept = KeptWeights(model, plan.folder.checkpoints, writes=is_chief(strategy))
     if flags.get("selection") == "margin":
         split = plan.dataset.validation
@@ -85,6 +91,37 @@ def make_monitors(plan: TrainingPlan, model: keras.Model, strategy: tf.distribut
             )
         )
     return monitors
+
+
+def _overfitting_guard(
+    plan: TrainingPlan, model: keras.Model, strategy: tf.distribute.Strategy
+) -> OverfittingGuard:
+    flags, seed = plan.flags, plan.settings.seed
+    attack = make_attack(
+        "pgd",
+        norm=flags["norm"],
+        epsilon=flags["epsilon"],
+        step_size=2.5 * flags["epsilon"] / GUARD_STEPS,
+        num_steps=GUARD_STEPS,
+        # On every head: a difference of logits, which neither saturates nor mistakes the logits' size for safety.
+        objective="margin",
+        iterate="last",
+    )
+    return OverfittingGuard(
+        model,
+        random_part(plan.dataset.train, GUARD_EXAMPLES, seed=seed),
+        attack=attack,
+        kept=KeptWeights(
+            model,
+            plan.folder.checkpoints,
+            writes=is_chief(strategy),
+            name="guarded",
+            more=model.optimizer.variables,
+        ),
+        strategy=strategy,
+        action=flags["overfitting_guard"],
+        seed=seed,
+    )
 
 
 def margin_search(plan: TrainingPlan) -> MarginSearch:

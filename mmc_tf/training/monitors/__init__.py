@@ -4,5 +4,6 @@ from mmc_tf.training.monitors.base import Monitor
 from mmc_tf.training.monitors.kept_weights import KeptWeights
 from mmc_tf.training.monitors.margin_selection import MarginSelection
 from mmc_tf.training.monitors.margin_track import MarginTrack
+from mmc_tf.training.monitors.overfitting_guard import OverfittingGuard
 
-__all__ = ["KeptWeights", "MarginSelection", "MarginTrack", "Monitor"]
+__all__ = ["KeptWeights", "MarginSelection", "MarginTrack", "Monitor", "OverfittingGuard"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -20,24 +21,35 @@ class KeptWeights:
         model: the network; in several processes they all hold the same one.
         folder: the run's `checkpoints/`; None keeps them in memory alone.
         writes: whether this process writes the file.
+        name: that files begin with; two keepers of one run need two.
+        more: variables that are kept with the weights, such as the optimizer's.
     """
 
-    def __init__(self, model: keras.Model, folder: pathlib.Path | None, *, writes: bool = True):
-        self._model = model
+    def __init__(
+        self,
+        model: keras.Model,
+        folder: pathlib.Path | None,
+        *,
+        writes: bool = True,
+        name: str = "kept",
+        more: Sequence[keras.Variable] = (),
+    ):
+        self._variables = [*model.weights, *more]
         self._folder = folder
+        self._name = name
         self._writes = writes and folder is not None
         self._arrays: list[np.ndarray] | None = None
         self.step: int | None = None
 
     def keep(self, step: int) -> None:
         """Keeps the weights of now, which are those after `step` steps."""
-        self._arrays = [weight.numpy() for weight in self._model.weights]
+        self._arrays = [variable.numpy() for variable in self._variables]
         self.step = step
         if not self._writes:
             return
         with replacing(self._path(step)) as temporary:
             np.savez(temporary, **{f"{i:04d}": array for i, array in enumerate(self._arrays)})
-        for old in sorted(self._folder.glob("kept-*.npz"))[:-KEEP]:
+        for old in sorted(self._folder.glob(f"{self._name}-*.npz"))[:-KEEP]:
             old.unlink()
 
     def remember(self, step: int | None) -> None:
@@ -54,11 +66,11 @@ class KeptWeights:
             raise UserError("Cannot put weights back. Expected kept weights. Received: none")
         if self._arrays is None:
             self._arrays = self._read(self._path(self.step))
-        for weight, array in zip(self._model.weights, self._arrays, strict=True):
-            weight.assign(array)
+        for variable, array in zip(self._variables, self._arrays, strict=True):
+            variable.assign(array)
 
     def _path(self, step: int) -> pathlib.Path:
-        return self._folder / f"kept-{step:08d}.npz"
+        return self._folder / f"{self._name}-{step:08d}.npz"
 
     def _read(self, path: pathlib.Path) -> list[np.ndarray]:
         try:
