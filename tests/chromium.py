@@ -37,7 +37,7 @@ function measure() {
   const root = document.documentElement, wide = [];
   document.querySelectorAll("details").forEach(each => { each.open = true; });
   for (const each of document.querySelectorAll("body *")) {
-    if (each.closest(".scroll table") || each.closest("svg *") || !each.getClientRects().length) continue;
+    if (each.closest(".scroll table, .wide svg") || each.closest("svg *") || !each.getClientRects().length) continue;
     if (each.getBoundingClientRect().right > window.innerWidth + 0.5) wide.push(each.tagName + "." + each.className);
   }
   const style = getComputedStyle(document.body);

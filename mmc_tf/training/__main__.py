@@ -25,7 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
         "report",
         help="draw loss, accuracy, learning rate and speed of runs into one page",
         description="Draws loss, clean and adversarial accuracy, learning rate and speed of runs, finished or not, "
-        "against steps and wall-clock time: report.html and figures/*.png.",
+        "against steps and wall-clock time, and margins where they were tracked: report.html and figures/*.png.",
         allow_abbrev=False,
     )
     report.add_argument("runs", metavar="RUN", nargs="+", help="a run's folder")
