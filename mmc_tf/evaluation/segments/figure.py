@@ -83,6 +83,7 @@ def _draw_boundary(axes: Axes, segments: Sequence[Segments]) -> None:
         fontsize=7.5, color=MUTED,
     )  # fmt: skip
     if not len(losses):
+        axes.set_yticks([0])
         axes.text(0.5, -0.5, "no perturbation failed", ha="center", va="center", color=MUTED)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmc_tf.report.colours import INK, LINES, MUTED, SERIES, series_style
+from mmc_tf.report.colours import GRID, INK, LINES, MUTED, SERIES, series_style
 from mmc_tf.report.drawing import add_legend, drawing_style, legend_label, new_figure
 from mmc_tf.report.picture import Picture
 from mmc_tf.training.report.margins import MarginGroup, TrackedMargins, choose_epochs
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_EPOCHS, BINS = 8, 30
 _MAX_LANES = 24  # histograms in one picture, each wide enough to be seen
 _WIDTH, _HEIGHT = 8.8, 3.4
-_FEW_POINTS = 25
+_MARKERS = 12  # on a line, about
 _SMALL_FONT = 7.5
 # Without colours, neighbours are told apart by how they are filled.
 _FILLS = (
@@ -95,7 +95,8 @@ def draw_distributions(group: MarginGroup) -> Figure:
                 key = run.run, epoch
                 labels.append(f"{100 * np.mean(rows[key] < group.threshold):.0f}" if key in rows else "–")
                 if key in rows:
-                    _draw_lane(axes, shares[key], edges, left=place * lane, full=full, run=run)
+                    axes.axvline(place * lane, color=GRID, linewidth=0.8, zorder=0)
+                    _draw_lane(axes, shares[key], edges, left=place * lane, full=full, fill=_fill(run, place))
             axes.axhline(group.threshold, color=INK, linewidth=0.8, linestyle=":")
             axes.set_xlabel(f"epoch {epoch}")
             axes.set_xlim(0, len(group.runs) * lane)
@@ -112,16 +113,16 @@ def draw_distributions(group: MarginGroup) -> Figure:
             fontsize=_SMALL_FONT + 0.5,
             color=MUTED,
         )
-        for run in group.runs:  # also of runs whose place in the first subplot is empty
-            subplots[0].fill([np.nan], [np.nan], label=legend_label(run.name), **_fill(run))
+        for place, run in enumerate(group.runs):  # also of runs whose place in the first subplot is empty
+            subplots[0].fill([np.nan], [np.nan], label=legend_label(run.name), **_fill(run, place))
         add_legend(figure, subplots[0])
     return figure
 
 
-def _fill(run: TrackedMargins) -> dict[str, Any]:
+def _fill(run: TrackedMargins, place: int) -> dict[str, Any]:
     colour = SERIES[run.run % len(SERIES)]
     style = {"facecolor": colour, "edgecolor": colour, "linewidth": 0.9}
-    return style | _FILLS[run.run % len(_FILLS)]
+    return style | _FILLS[place % len(_FILLS)]
 
 
 def shares_of(margins: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, float]:
@@ -143,10 +144,10 @@ def _draw_lane(
     *,
     left: float,
     full: float,
-    run: TrackedMargins,
+    fill: dict[str, Any],
 ) -> None:
     inside, missing = shares
-    stairs = {"orientation": "horizontal", "baseline": left, "fill": True, **_fill(run)}
+    stairs = {"orientation": "horizontal", "baseline": left, "fill": True, **fill}
     axes.stairs(left + np.minimum(inside, full), edges, **stairs)
     if missing:
         axes.stairs([left + min(missing, full)], _missing_edges(edges), **stairs)
@@ -184,9 +185,7 @@ def _draw_lines(lines: Iterable[tuple[TrackedMargins, np.ndarray]], label: str) 
         figure = new_figure()
         axes = figure.subplots()
         for run, values in lines:
-            style = series_style(run.run)
-            if len(values) > _FEW_POINTS:
-                style["marker"] = ""
+            style = series_style(run.run) | {"markevery": max(1, len(values) // _MARKERS)}
             axes.plot(
                 run.epochs,
                 values,
