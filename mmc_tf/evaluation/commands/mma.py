@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mmc_tf import files
-from mmc_tf.checks import argument_error, parse_number
+from mmc_tf.checks import argument_error, check_number, parse_number
 from mmc_tf.evaluation import store
 from mmc_tf.evaluation.wording import radius
 
@@ -106,6 +106,8 @@ def run(arguments: argparse.Namespace) -> str:
 def _check(arguments: argparse.Namespace) -> None:
     if arguments.resume and arguments.overwrite:
         raise argument_error("overwrite", "not both --resume and --overwrite", "both")
+    check_number("seed", arguments.seed, minimum=0, integer=True)
+    check_number("batch_size", arguments.batch_size, minimum=1, integer=True)
     for name in ("cw_examples", "cw_steps"):
         if getattr(arguments, name) is not None and not arguments.cw:
             raise argument_error(name, "--cw beside it", getattr(arguments, name))

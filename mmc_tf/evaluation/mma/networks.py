@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmc_tf import data
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import argument_error, check_number
 from mmc_tf.evaluation.preflight import check_shapes
 from mmc_tf.training import runs, saved
 
@@ -104,6 +104,8 @@ def find(
         UserError: for fewer than two networks, one that cannot be read, names that are not clear, or networks for
             different images.
     """
+    if examples is not None:
+        check_number("examples", examples, minimum=1, integer=True)
     places, skipped = _expand(paths, Path(runs_dir))
     networks = _named(places)
     votes = tuple(_parse_ensemble(text, networks, Path(runs_dir)) for text in ensembles)
