@@ -5,8 +5,10 @@ command   python benchmarks/attacks.py --checkpoint=runs/NAME --robust_checkpoin
 needs     a ResNet v1 behind the pixel mean, trained; the extra `[bench]` (PyTorch, foolbox 3.3, torchattacks 3.5), here
           or in the environment of `--peer_python`. foolbox takes part on TensorFlow too where it is installed here
 does      every contender of a row once a round, so that a busy machine slows all alike; medians; nothing is counted
-          that is done once, such as compiling. PyTorch runs in a process of its own, in the fastest of its layouts
-          and numbers of threads. Every image found is judged by the same network in float32
+          that is done once, such as compiling. On one core (`taskset -c 1 python ...`) the clock is the processor time
+          of each process, which others on the machine do not lengthen; on several it is the wall's. PyTorch runs in
+          a process of its own, in the fastest of its layouts and numbers of threads. Every image found is judged by
+          the same network in float32
 prints    one table a row: seconds, images per second, how many times faster than the fastest of the others, robust
           accuracy; then `growth`, the cost by examples, steps, classes and image size, and `memory`
 targets   PGD >= 3 times the fastest peer, >= 1.3 without bfloat16; AutoAttack >= 2; SPSA >= 10; C&W >= 1.5; packing

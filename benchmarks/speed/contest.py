@@ -6,12 +6,13 @@ import hashlib
 import json
 import pathlib
 import statistics
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from speed.clock import now
 
 SLACK = 1e-6  # of a radius
 Attacked = tuple[np.ndarray, float]
@@ -99,9 +100,9 @@ def key_of(row: str, contender: str, parameters: Mapping[str, Any]) -> str:
 
 def timed(work: Callable[[], np.ndarray]) -> Attacked:
     """What `work` returns and the seconds it took."""
-    started = time.perf_counter()
+    started = now()
     result = work()
-    return result, time.perf_counter() - started
+    return result, now() - started
 
 
 def hold(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import time
 
 import numpy as np
 
 from mmc_tf.attacks import ModelWithCopy, make
 from mmc_tf.models import build_classifier
+from speed.clock import clock_name, now
 
 BASE = {"examples": 100, "steps": 10, "classes": 10, "size": 32}
 VARIED = {
@@ -44,11 +44,11 @@ def measure(attack_name: str, numbers: dict[str, int], *, model_name: str, round
     attack = make(attack_name, epsilon=1e-6, num_steps=numbers["steps"], iterate="last")
     copy, times = ModelWithCopy(model), []
     for _ in range(rounds + 1):
-        started = time.perf_counter()
+        started = now()
         for start in range(0, len(images), BATCH_SIZE):
             part = slice(start, start + BATCH_SIZE)
             attack(copy, images[part], labels[part])
-        times.append(time.perf_counter() - started)
+        times.append(now() - started)
     return statistics.median(times[1:])
 
 
@@ -63,7 +63,7 @@ def table(*, model_name: str, rounds: int, store) -> str:
             numbers = BASE | {quantity: value}
             cells = []
             for name in ATTACKS:
-                key = f"growth/{model_name}/{name}/{sorted(numbers.items())}/{rounds}"
+                key = f"growth/{model_name}/{name}/{sorted(numbers.items())}/{rounds}/{clock_name()}"
                 seconds = store.get(key)
                 if seconds is None:
                     seconds = measure(name, numbers, model_name=model_name, rounds=rounds)

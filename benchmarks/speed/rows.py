@@ -13,6 +13,7 @@ import tensorflow as tf
 from mmc_tf.attacks import PGD, make
 from mmc_tf.attacks.oracle import Oracle
 from speed import tensorflow_peers
+from speed.clock import clock_name
 from speed.contest import Contender, Store, Task, hold, timed
 from speed.network import Subject
 from speed.ours import contender, models_of
@@ -73,7 +74,12 @@ class Bench:
         self, name: str, subject: Subject, contenders: list[Contender], parameters: dict, **task: Any
     ) -> dict[str, dict[str, Any]]:
         """The contest on a subject; its digest and size are among the parameters."""
-        known = {"digest": subject.digest, "examples": len(subject.labels), **parameters}
+        known = {
+            "digest": subject.digest,
+            "examples": len(subject.labels),
+            "clock": clock_name(),
+            **parameters,
+        }
         judged = Task(subject.images, subject.labels, subject.logits_of, **task)
         rounds = self.arguments.rounds
         return hold(name, contenders, judged, rounds=rounds, store=self.store, parameters=known)

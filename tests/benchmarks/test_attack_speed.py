@@ -192,3 +192,15 @@ def test_the_store_is_plain_json(tmp_path):
     assert json.loads((tmp_path / "r.json").read_text()) == {"a": {"seconds": 1.5}}
     assert contest.Store(tmp_path / "r.json").get("a") == {"seconds": 1.5}
     assert store.get("b") is None
+
+
+def test_on_one_core_the_clock_is_the_processors(monkeypatch):
+    from speed import clock
+
+    times = {"process_time": 3.0, "perf_counter": 70.0}
+    for name, value in times.items():
+        monkeypatch.setattr(clock.time, name, lambda value=value: value)
+    monkeypatch.setattr(clock.os, "sched_getaffinity", lambda process: {1})
+    assert (clock.clock_name(), clock.now()) == ("processor", 3.0)
+    monkeypatch.setattr(clock.os, "sched_getaffinity", lambda process: {0, 1})
+    assert (clock.clock_name(), clock.now()) == ("wall", 70.0)
