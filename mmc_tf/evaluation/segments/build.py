@@ -168,7 +168,8 @@ def _subtitle(entry: Mapping[str, Any]) -> str:
     attack, splits = entry["attack"], entry["splits"]
     kept = " and ".join(f"{splits[name]['kept']} {words}" for name, words in _SPLITS)
     return (
-        f"PGD-{attack['num_steps']} on {attack['objective']}, {attack['norm']} {radius(attack['epsilon'])}\n"
+        f"{entry['dataset']['name']}: PGD-{attack['num_steps']} {attack['objective']}, "
+        f"{attack['norm']} {radius(attack['epsilon'])}\n"
         f"failed on {kept} images"
     )
 

@@ -40,7 +40,7 @@ def draw_segments(panels: Sequence[tuple[str, str, Sequence[Segments]]]) -> Figu
                 axes.set_axis_off()
                 continue
             title, subtitle, segments = panels[number]
-            axes.set_title(f"{_shortened(title)}\n{subtitle}")
+            axes.set_title(f"{_shortened(title)}\n{subtitle}", fontsize=8)
             for place, each in enumerate(segments):
                 _draw_split(axes, each, place)
             _draw_boundary(axes, segments)

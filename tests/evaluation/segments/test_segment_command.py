@@ -11,7 +11,8 @@ import pytest
 
 from mmc_tf.checks import UserError
 from mmc_tf.evaluation.__main__ import main
-from mmc_tf.evaluation.segments.build import choose_objective
+from mmc_tf.evaluation.segments import build
+from mmc_tf.evaluation.segments.figure import draw_segments
 from mmc_tf.evaluation.segments.subjects import Settings, find
 
 
@@ -33,8 +34,9 @@ def runs(tmp_path_factory, linear):
     return root
 
 
-def test_the_command_leaves_values_means_and_a_picture(runs, tmp_path, capsys):
-    out = tmp_path / "out"
+def test_the_command_leaves_values_means_and_a_picture(runs, tmp_path, capsys, monkeypatch):
+    out, drawn = tmp_path / "out", []
+    monkeypatch.setattr(build, "draw_segments", lambda panels: drawn.append(panels) or draw_segments(panels))
     arguments = ["--epsilon=8/255", "--examples=12", "--num_steps=5", f"--output_dir={out}"]
     assert main(["segments", str(runs / "plain"), str(runs / "held"), *arguments]) == 0
     printed = capsys.readouterr().out
@@ -43,6 +45,10 @@ def test_the_command_leaves_values_means_and_a_picture(runs, tmp_path, capsys):
     assert [entry["name"] for entry in results["runs"]] == ["plain", "held"]
     assert results["runs"][0]["attack"]["epsilon"] == pytest.approx(8 / 255)
     assert results["runs"][0]["attack"]["objective"] == "ce"
+    ((first, _),) = drawn
+    found = results["runs"][0]["splits"]
+    kept = f"{found['train']['kept']} training and {found['test']['kept']} test images"
+    assert first[:2] == ("plain (SCE)", f"digits: PGD-5 ce, linf 8/255\nfailed on {kept}")
     with np.load(out / "segments.npz") as file:
         values = dict(file)
     assert values["loss"].shape == (48, 11)
@@ -112,7 +118,7 @@ def test_pgd_climbs_what_the_head_can_show(objective, chosen):
     class Head:
         adaptive_objective = objective
 
-    assert choose_objective(None if objective is None else Head()) == chosen
+    assert build.choose_objective(None if objective is None else Head()) == chosen
 
 
 def test_mistakes_are_found_without_tensorflow(runs, request):
