@@ -59,6 +59,11 @@ def test_settings_reach_the_recipe():
     assert (recipe.epsilon, recipe.attack.num_steps, recipe.adv_ratio) == (2.4, 100, 0.5)
 
 
+def test_another_norm_is_refused():
+    with pytest.raises(UserError, match=r"`norm`. Expected one of l2. Received: norm=linf"):
+        NearestImageTraining.from_settings(MethodSettings(num_classes=10))
+
+
 def test_radius_out_of_range():
     with pytest.raises(UserError, match="epsilon"):
         NearestImageTraining(epsilon=0.0, num_classes=10)

@@ -2,10 +2,17 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from toy import losses_of, toy_loop
 
+from flags.cli import parse
+from flags.resolve import resolve_training
+from flags.scripts import TRAIN_AT
 from mmc_tf.losses import LOSSES
-from mmc_tf.training.recipes import METHODS, MethodSettings
+from mmc_tf.training.methods import GUARD_EXAMPLES, make_monitors, make_recipe
+from mmc_tf.training.monitors import MarginSelection, OverfittingGuard
+from mmc_tf.training.plan import make_plan
+from mmc_tf.training.recipes import METHODS, FastTraining, MethodSettings
 
 ALL_METHODS = METHODS.names()
 # They differ in what the methods see: logits, or distances to centers.
@@ -77,3 +84,34 @@ def test_every_method_takes_the_steps_of_one_device_on_two(method, loss, mirrore
 @pytest.mark.parametrize("method", ALL_METHODS)
 def test_every_method_says_what_it_does(method):
     assert len(recipe_of(method).description) > 20
+
+
+def plan_of(runs_dir, *words):
+    command = ["train_at.py", "--dataset=digits", f"--runs_dir={runs_dir}", *words]
+    return make_plan(resolve_training(parse(command, TRAIN_AT.definitions)), adversarial=True)
+
+
+@pytest.mark.parametrize("method", sorted(set(ALL_METHODS) - {"standard"}))
+def test_a_command_makes_the_recipe_of_its_method(method, tmp_path):
+    plan = plan_of(tmp_path, f"--method={method}")
+    assert type(make_recipe(plan)) is METHODS.get(method)
+    guarded = [isinstance(monitor, OverfittingGuard) for monitor in monitors_of(plan)]
+    assert any(guarded) == (method == "fast")
+
+
+def test_the_guard_comes_before_the_selection(tmp_path):
+    plan = plan_of(tmp_path, "--method=fast", "--selection=margin", "--epsilon=0.1")
+    guard, selection = monitors_of(plan)
+    assert isinstance(guard, OverfittingGuard)
+    assert isinstance(selection, MarginSelection)
+    recipe = make_recipe(plan)
+    assert isinstance(recipe, FastTraining)
+    assert recipe.attack.settings()["step_size"] == pytest.approx(0.125)
+    row = guard.end_epoch(1, 10)
+    # An accuracy over so many images.
+    assert row["pgd_accuracy"] * GUARD_EXAMPLES == pytest.approx(round(row["pgd_accuracy"] * GUARD_EXAMPLES))
+    assert (tmp_path / plan.folder.path.name / "checkpoints" / "guarded-00000010.npz").exists()
+
+
+def monitors_of(plan):
+    return make_monitors(plan, toy_loop().model, tf.distribute.get_strategy())

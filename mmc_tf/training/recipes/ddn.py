@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from mmc_tf.attacks import make as make_attack
 from mmc_tf.attacks.projections import clip_box, project_ball
-from mmc_tf.checks import check_number
+from mmc_tf.checks import check_choice, check_number
 from mmc_tf.training.recipes.base import METHODS
 from mmc_tf.training.recipes.pgd import FixedEpsilonTraining
 from mmc_tf.training.recipes.settings import MethodSettings
@@ -49,7 +49,12 @@ class NearestImageTraining(FixedEpsilonTraining):
 
     @classmethod
     def from_settings(cls, settings: MethodSettings) -> NearestImageTraining:
-        """With the settings' radius and number of steps."""
+        """With the settings' radius and number of steps.
+
+        Raises:
+            UserError: for another norm than l2.
+        """
+        check_choice("norm", settings.norm, ("l2",))
         return cls(
             epsilon=settings.epsilon,
             num_classes=settings.num_classes,
