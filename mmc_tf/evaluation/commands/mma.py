@@ -53,6 +53,11 @@ def define(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="craft on a network only images that its own runs have not broken: faster, but less is transferred",
     )
+    add(
+        "--attack_precision",
+        default="float32",
+        help="what images are crafted in: float32 (default) or bfloat16; verdicts are in float32",
+    )
     add("--cw", action="store_true", help="also C&W-l2 distances, which is slow")
     add("--cw_examples", type=int, metavar="N", help="of the first so many images (default: 1000)")
     add("--cw_steps", type=int, metavar="K", help="steps of each of its searches (default: 1000)")
@@ -96,6 +101,7 @@ def run(arguments: argparse.Namespace) -> str:
         num_steps=arguments.num_steps,
         adaptive=not arguments.noadaptive,
         only_survivors=arguments.only_survivors,
+        attack_precision=arguments.attack_precision,
     )
     if arguments.output_dir is not None:
         store.check_folder(arguments.output_dir, resume=arguments.resume, overwrite=arguments.overwrite)

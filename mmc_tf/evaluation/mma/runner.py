@@ -103,7 +103,8 @@ def prepare(subjects: Sequence[Subject], image: np.ndarray, protocol: Protocol) 
         runs = plan_runs(protocol, find_head(subject.model, image), is_vote=is_vote)
         for run in runs:
             run.oracle(subject.model, tf.zeros(1, tf.int32), None).evaluate(tf.constant(image[None]))
-        networks.append(Network(subject.name, subject.model, ModelWithCopy(subject.model), runs, is_vote))
+        crafted_on = ModelWithCopy(subject.model, precision=protocol.attack_precision)
+        networks.append(Network(subject.name, subject.model, crafted_on, runs, is_vote))
     return networks
 
 

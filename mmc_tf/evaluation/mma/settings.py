@@ -18,6 +18,7 @@ CW_EXAMPLES, CW_STEPS = 1000, 1000
 # The steps of a run together go 2.5 times the radius at least, as 100 steps of ε/40 do.
 LEAST_REACH = 2.5
 OBJECTIVES = ("ce", "cw")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Protocol:
         adaptive: on heads that cross-entropy is blind on, put their own objective in its place.
         only_survivors: attack on a network only the images that its own runs have not broken yet. White-box
             verdicts stay the same, but there is less to transfer.
+        attack_precision: what images are crafted in, `float32` or `bfloat16`; verdicts are in float32.
 
     Raises:
         UserError: for values out of range, or a radius that is there twice.
@@ -45,9 +47,11 @@ class Protocol:
     num_steps: int = NUM_STEPS
     adaptive: bool = True
     only_survivors: bool = False
+    attack_precision: str = "float32"
 
     def __post_init__(self):
         check_choice("norm", self.norm, NORMS)
+        check_choice("attack_precision", self.attack_precision, PRECISIONS)
         if not self.epsilons:
             raise argument_error("epsilon", "one radius or more", "none")
         for epsilon in self.epsilons:
@@ -97,6 +101,7 @@ def make_protocol(
     num_steps: int = NUM_STEPS,
     adaptive: bool = True,
     only_survivors: bool = False,
+    attack_precision: str = "float32",
 ) -> Protocol:
     """The paper's protocol for a data set, with what is given put in its place.
 
@@ -111,6 +116,7 @@ def make_protocol(
         num_steps: of a run.
         adaptive: see `Protocol`.
         only_survivors: see `Protocol`.
+        attack_precision: see `Protocol`.
 
     Raises:
         UserError: for values out of range.
@@ -132,4 +138,5 @@ def make_protocol(
         num_steps=num_steps,
         adaptive=adaptive,
         only_survivors=only_survivors,
+        attack_precision=attack_precision,
     )

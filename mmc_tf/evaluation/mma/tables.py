@@ -140,6 +140,8 @@ def describe_protocol(results: Mapping[str, Any]) -> str:
     left = (
         " An image that a network's own runs broke was not attacked on it again." * protocol["only_survivors"]
     )
+    if protocol["attack_precision"] != "float32":
+        left += f" Crafted in {protocol['attack_precision']}, judged in float32."
     return (
         f"{runs} run{'s' * (runs > 1)} of {protocol['num_steps']} steps of {' '.join(sorted(steps))} epsilon per "
         f"network and radius, {halves}, judged at the last iterate; {results['attacks_per_model']} attacks on each "

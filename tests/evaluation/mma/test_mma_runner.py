@@ -145,6 +145,16 @@ def test_survivors_alone_give_the_same_white_box_and_less_transfer(
     assert results["images_crafted"] < finished[1]["images_crafted"]
 
 
+def test_crafting_in_bfloat16_moves_few_verdicts(tmp_path, subjects, split, protocol, finished):
+    rounded = dataclasses.replace(protocol, attack_precision="bfloat16")
+    networks = runner.prepare(subjects, split.as_float()[0], rounded)
+    assert {network.crafted_on.precision for network in networks} == {"bfloat16"}
+    runner.run(subjects, split, rounded, output_dir=tmp_path / "rounded", batch_size=BATCH)
+    found, expected = verdicts(tmp_path / "rounded"), verdicts(finished[0])
+    np.testing.assert_array_equal(found["clean_wrong"], expected["clean_wrong"])
+    assert (found["combined_robust"] != expected["combined_robust"]).mean() < 0.05
+
+
 def test_least_distances(tmp_path, subjects, split, protocol):
     small = dataclasses.replace(protocol, epsilons=(0.03,), runs_per_model=1, num_steps=1)
     margins = Margins(examples=BATCH, num_steps=60)

@@ -40,6 +40,7 @@ def test_what_is_given_replaces_the_paper_s():
         "num_steps": 100,
         "adaptive": False,
         "only_survivors": True,
+        "attack_precision": "float32",
     }
 
 

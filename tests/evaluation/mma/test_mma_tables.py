@@ -26,6 +26,7 @@ def results(*models, dataset="cifar10", norm="linf", cw=None, **protocol):
         "runs_per_model": 2,
         "num_steps": 100,
         "only_survivors": False,
+        "attack_precision": "float32",
     }
     return {
         "models": list(models),
@@ -108,6 +109,9 @@ def test_what_was_run_stands_above_the_tables():
     assert "CE replaced by the head's own objective" in text
     assert "on ensembles also as many on the vote, with each sign" in text
     assert "was not attacked on it again" in text
+    assert "bfloat16" not in text
+    rounded = tables.describe_protocol(results(model("m"), attack_precision="bfloat16"))
+    assert rounded.endswith("Crafted in bfloat16, judged in float32.")
     assert "1 run of 100 steps" in tables.describe_protocol(results(model("a"), runs_per_model=1))
 
 
