@@ -83,5 +83,10 @@ def test_adv_ratio_out_of_range():
 
 
 def test_unknown_method_lists_the_choices():
-    with pytest.raises(UserError, match="alp, ddn, fast, free, mma, omma, pgd, pgdls, standard, trades"):
+    with pytest.raises(
+        UserError, match=f"Expected one of {', '.join(METHODS.names())}. Received: method=curriculum"
+    ):
         METHODS.get("curriculum")
+    assert set(METHODS.names()) == {
+        *("standard", "pgd", "pgdls", "mma", "omma", "trades", "alp", "ddn", "free", "fast")
+    }
