@@ -23,6 +23,37 @@ from speed.torch_network import ResNet
 FORMATS = {"channels last": torch.channels_last, "channels first": torch.contiguous_format}
 
 
+class Converted(torch.autograd.Function):
+    """Images in another layout; their gradient is contiguous again, or torchattacks' FAB fails on it."""
+
+    @staticmethod
+    def forward(context, images: torch.Tensor, layout: torch.memory_format) -> torch.Tensor:
+        """(N, C, H, W), the same numbers."""
+        return images.contiguous(memory_format=layout)
+
+    @staticmethod
+    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """(N, C, H, W), the same numbers."""
+        return gradient.contiguous(), None
+
+
+class InLayout(torch.nn.Module):
+    """A network that computes in a layout, for contiguous images.
+
+    Args:
+        network: of images (N, C, H, W).
+        layout: one of `FORMATS`.
+    """
+
+    def __init__(self, network: torch.nn.Module, layout: torch.memory_format):
+        super().__init__()
+        self.network, self._layout = network.to(memory_format=layout), layout
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) -> logits (N, L)."""
+        return self.network(Converted.apply(images, self._layout))
+
+
 class Worker:
     """Network and images in the fastest of the settings there are.
 
@@ -33,34 +64,33 @@ class Worker:
 
     def __init__(self, folder: pathlib.Path, batch_size: int):
         with np.load(folder / "weights.npz") as arrays:
-            self.network = ResNet(dict(arrays)).eval()
-        for parameter in self.network.parameters():
+            network = ResNet(dict(arrays)).eval()
+        for parameter in network.parameters():
             parameter.requires_grad_(False)
         with np.load(folder / "inputs.npz") as arrays:
             self.images = torch.from_numpy(arrays["images"]).permute(0, 3, 1, 2).contiguous()
             self.labels = torch.from_numpy(arrays["labels"]).long()
-        self.folder, self.settings = folder, ""
-        self._choose_settings(batch_size)
+        self.folder = folder
+        self.network = self._in_best_settings(network, self.images[:batch_size])
 
-    def _choose_settings(self, batch_size: int) -> None:
-        """Number of threads and layout by the time of one input gradient."""
+    def _in_best_settings(self, network: torch.nn.Module, images: torch.Tensor) -> torch.nn.Module:
+        """The network with the number of threads and the layout by which one input gradient takes least time."""
         # Not by OMP_NUM_THREADS, which would be its ceiling.
         tried = {}
         # The cores this process may use, which `os.cpu_count` does not tell.
         threads = range(1, len(os.sched_getaffinity(0)) + 1)
         for (name, layout), number in itertools.product(FORMATS.items(), threads):
             torch.set_num_threads(number)
-            network = self.network.to(memory_format=layout)
-            part = self.images[:batch_size].contiguous(memory_format=layout)
-            tried[name, number] = min(self._gradient_seconds(network, part) for _ in range(4))
+            tried[name, number] = min(
+                self._gradient_seconds(InLayout(network, layout), images) for _ in range(4)
+            )
         name, number = min(tried, key=tried.get)
         torch.set_num_threads(number)
-        self.network = self.network.to(memory_format=FORMATS[name])
-        self.images = self.images.contiguous(memory_format=FORMATS[name])
         self.settings = (
             f"{name}, {number} threads: {1e3 * tried[name, number]:.0f} ms a gradient; "
             + ", ".join(f"{other} {count}: {1e3 * value:.0f}" for (other, count), value in tried.items())
         )
+        return InLayout(network, FORMATS[name])
 
     def _gradient_seconds(self, network: torch.nn.Module, images: torch.Tensor) -> float:
         started = now()
