@@ -1,11 +1,15 @@
 """What MMC, adversarial training and the input pipeline cost, side by side in one run.
 
 command   python benchmarks/training.py [--model=resnet32] [--rounds=7] [--no_memory] [--checkpoint=RUN]
+          python benchmarks/training.py --max_margin [--data_dir=DIR] [--num_steps=40] [--peer_python=PATH]
 prints    ratios of medians over interleaved rounds, so that a busy machine slows both sides of a ratio alike,
           and the peak memory of each piece of work, each in a process of its own; with a checkpoint also what
-          evaluation's PGD-10, which stops where every image is broken, gains on a trained network
+          evaluation's PGD-10, which stops where every image is broken, gains on a trained network.
+          --max_margin: a step of max-margin training on MNIST beside one of PGD training, and beside a straightforward
+          loop of the same work in PyTorch (an interpreter that has it: --peer_python), on the same LeNet5
 targets   MMC step / SCE step <= 1.02; adversarial step / (10 input gradients + 1 step) <= 1.05;
-          step fed by the pipeline / step on a cached batch <= 1.05; PGD-10 against CleverHans' loop >= 1.5 times
+          step fed by the pipeline / step on a cached batch <= 1.05; PGD-10 against CleverHans' loop >= 1.5 times;
+          MMA step / PGD step <= 1.35; PyTorch's MMA step / ours >= 1.5
 """
 
 from __future__ import annotations
@@ -173,6 +177,16 @@ def trained_network(checkpoint: str) -> None:
     )
 
 
+def max_margin(arguments: argparse.Namespace) -> None:
+    """A step of max-margin training beside PGD's and PyTorch's."""
+    from max_margin.contest import hold, table
+
+    split = load("mnist", data_dir=arguments.data_dir, train_size=5000).train
+    settings = {"num_steps": arguments.num_steps}
+    found = hold(split, peer_python=arguments.peer_python, rounds=arguments.rounds, **settings)
+    print(table(found, **settings))
+
+
 def median_seconds(work: dict[str, Work], rounds: int) -> dict[str, float]:
     """The median over interleaved rounds of each piece of work, after one round to compile."""
     times: dict[str, list[float]] = {name: [] for name in work}
@@ -205,7 +219,14 @@ def main() -> None:
     parser.add_argument("--no_memory", action="store_true")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     parser.add_argument("--checkpoint", help="a run whose network PGD-10 is also timed on")
+    parser.add_argument("--max_margin", action="store_true", help="max-margin training on MNIST alone")
+    parser.add_argument("--data_dir", help="folder with MNIST's files, for --max_margin")
+    parser.add_argument("--num_steps", type=int, default=40, help="attack steps, for --max_margin")
+    parser.add_argument("--peer_python", help="an interpreter with PyTorch, for --max_margin")
     arguments = parser.parse_args()
+    if arguments.max_margin:
+        max_margin(arguments)
+        return
     makers = all_work(arguments.model)
     if arguments.only:
         run = makers[arguments.only]()
