@@ -60,11 +60,10 @@ def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
         row = train(plan, recipe, strategy=strategy, callbacks=callbacks, resume=flags["resume"])
     except TrainingFailedError as failure:
         raise UserError(f"Training of {plan.folder.path} stopped: {failure}") from None
-    name = plan.monitored[0]
     if is_chief(strategy):
         print(try_report(plan.folder.path))
     return (
-        f"{plan.folder.path}: {name} accuracy {row['monitored_accuracy']:.2%} after {row['step']} steps, "
+        f"{plan.folder.path}: test accuracy {row['test_accuracy']:.2%} after {row['step']} steps, "
         f"{row['seconds']:.0f} s\nattack it: python eval_attacks.py --checkpoint={plan.folder.path} --attack=pgd"
     )
 
@@ -89,7 +88,7 @@ def train(
         progress: whether a progress bar is drawn.
 
     Returns:
-        The last row of the log.
+        The last row of the log, and `test_accuracy` of the finished network.
 
     Raises:
         TrainingFailedError: on divergence or collapse.
@@ -102,6 +101,7 @@ def train(
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
         "method": recipe.description,
+        "accuracy_on": recipe.accuracy_on,
         "finished": False,
     }
     model, loss = _build(plan, strategy)
@@ -138,7 +138,7 @@ def train(
         with replacing(plan.folder.final_model) as temporary:
             final.save(temporary)
         plan.folder.write_config(config | found | {"finished": True, "clean_accuracy": tested["accuracy"]})
-    return row
+    return row | {"test_accuracy": tested["accuracy"]}
 
 
 def _build(plan: TrainingPlan, strategy: tf.distribute.Strategy):

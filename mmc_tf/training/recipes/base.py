@@ -27,11 +27,13 @@ class Recipe(abc.ABC):
     Class attributes:
         num_replays: steps that follow each other on the same batch; an instance may have its own.
         needs_image_gradient: whether `absorb` is to be called with the gradient in the images.
+        accuracy_on: `clean` or `adversarial`: the images whose accuracy the log has.
     """
 
     description = ""
     num_replays: int = 1
     needs_image_gradient = False
+    accuracy_on = "adversarial"
 
     @classmethod
     def from_settings(cls, settings: MethodSettings) -> Recipe:

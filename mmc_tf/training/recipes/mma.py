@@ -52,6 +52,8 @@ class MaxMarginTraining(Recipe):
         UserError: for a value out of range.
     """
 
+    accuracy_on = "clean"
+
     def __init__(
         self,
         *,

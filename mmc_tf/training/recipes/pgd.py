@@ -44,6 +44,7 @@ class FixedEpsilonTraining(Recipe):
             "epsilon_warmup_steps", epsilon_warmup_steps, minimum=0, integer=True
         )
         self.seed = seed
+        self.accuracy_on = "adversarial" if adv_ratio else "clean"
         self.description = (
             f"adversarial training, {attack.settings()}, adv_ratio {adv_ratio:g}"
             f"{describe_growth(epsilon_warmup_steps)}"

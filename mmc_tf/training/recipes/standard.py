@@ -10,6 +10,7 @@ class StandardTraining(Recipe):
     """Minimizes L(x, y)."""
 
     description = "standard training on clean images"
+    accuracy_on = "clean"
 
     def forward(self, model, loss, batch, step):
         """The loss of the clean images."""

@@ -44,6 +44,8 @@ class TradesTraining(Recipe):
         UserError: for a value out of range.
     """
 
+    accuracy_on = "clean"
+
     def __init__(
         self,
         *,

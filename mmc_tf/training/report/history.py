@@ -14,6 +14,7 @@ from mmc_tf.checks import UserError, argument_error, format_number
 from mmc_tf.training import log
 from mmc_tf.training.runs import RunFolder
 
+_OWN_ATTACK = ("ddn", "free", "fast")  # methods that craft by no attack of a list
 _NEEDED = ("epoch", "step", "seconds", "loss", "accuracy")
 
 
@@ -42,11 +43,13 @@ class History:
     def attack(self) -> str | None:
         """The attack whose images `loss` and `accuracy` are of, `pgd-10 linf 8/255`; None where they are clean."""
         flags = self.flags
-        if not flags.get("attack_method") or flags.get("adv_ratio") == 0:
+        clean = self.config.get("accuracy_on") == "clean" or flags.get("adv_ratio") == 0
+        if clean or not flags.get("attack_method"):
             return None
         steps, epsilon = flags.get("num_steps"), flags.get("epsilon")
+        method = flags.get("method", "pgd")
         words = (
-            flags["attack_method"] + (f"-{steps}" if steps else ""),
+            (method if method in _OWN_ATTACK else flags["attack_method"]) + (f"-{steps}" if steps else ""),
             flags.get("norm") or "",
             "" if epsilon is None else _radius(epsilon),
             "targeted" if flags.get("targeted") else "",

@@ -15,7 +15,7 @@ from mmc_tf.training import log
 from mmc_tf.training.__main__ import main
 from mmc_tf.training.report import build
 from mmc_tf.training.report.curves import STEPS, TIME, draw_curves, label_curves, quantities_of, time_unit
-from mmc_tf.training.report.history import read_histories
+from mmc_tf.training.report.history import History, read_histories
 from mmc_tf.training.report.summary import HEADER, differences, make_rows
 
 FLAGS = {"dataset": "digits", "model": "lenet5", "loss": "MMC", "lr": 0.01, "run_name": "a", "resume": False}
@@ -292,3 +292,27 @@ def test_a_failure_to_draw_costs_one_line(runs, monkeypatch, error):
 def test_a_finished_run_gets_the_page_alone(runs):
     assert build.try_report(runs[0]) == f"report in {runs[0] / 'report.html'}"
     assert not (runs[0] / "figures").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"flags": {"method": "mma", "attack_method": "pgd"}, "accuracy_on": "clean"}, None),
+        ({"flags": {"method": "fast", "attack_method": "pgd", "num_steps": 1, "epsilon": 0.3}}, "fast-1 0.3"),
+        (
+            {
+                "flags": {
+                    "method": "pgdls",
+                    "attack_method": "pgd",
+                    "num_steps": 10,
+                    "norm": "linf",
+                    "epsilon": 0.4,
+                }
+            },
+            "pgd-10 linf 0.4",
+        ),
+        ({"flags": {"attack_method": "pgd", "adv_ratio": 0}}, None),
+    ],
+)
+def test_what_the_accuracy_of_a_method_is_of(config, expected):
+    assert History("run", config, {}, "test").attack == expected
