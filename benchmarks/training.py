@@ -6,7 +6,8 @@ prints    ratios of medians over interleaved rounds, so that a busy machine slow
           and the peak memory of each piece of work, each in a process of its own; with a checkpoint also what
           evaluation's PGD-10, which stops where every image is broken, gains on a trained network.
           --max_margin: a step of max-margin training on MNIST beside one of PGD training, and beside a straightforward
-          loop of the same work in PyTorch (an interpreter that has it: --peer_python), on the same LeNet5
+          loop of the same work in PyTorch (an interpreter that has it: --peer_python), on the same LeNet5; on one core
+          (`taskset -c 1 python ...`) by processor time, which others on that core do not lengthen
 targets   MMC step / SCE step <= 1.02; adversarial step / (10 input gradients + 1 step) <= 1.05;
           step fed by the pipeline / step on a cached batch <= 1.05; PGD-10 against CleverHans' loop >= 1.5 times;
           MMA step / PGD step <= 1.35; PyTorch's MMA step / ours >= 1.5

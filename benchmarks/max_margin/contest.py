@@ -7,13 +7,13 @@ import os
 import pathlib
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
+from speed.clock import clock_name, now
 
 from mmc_tf.checks import UserError
 from mmc_tf.data import Split, training_batches
@@ -49,12 +49,12 @@ class OurLoop:
 
     def seconds(self, steps: int) -> float:
         """What so many steps take."""
-        started = time.perf_counter()
+        started = now()
         for _ in range(steps):
             sums = self.step(next(self.batches), tf.constant(self.done, tf.int64))
             self.done += 1
         float(sums["loss"])  # waits for the device
-        return time.perf_counter() - started
+        return now() - started
 
 
 def make_loop(
@@ -173,7 +173,7 @@ class TorchLoop:
 
 
 def hold(
-    split: Split, *, peer_python: str | None, num_steps: int, rounds: int, steps: int = 5
+    split: Split, *, peer_python: str | None, num_steps: int, rounds: int, steps: int = 2
 ) -> dict[str, float]:
     """Median milliseconds a step of each contender, over interleaved rounds after one that compiles."""
     weights = trained_weights(split)
@@ -204,7 +204,7 @@ def hold(
 
 def table(milliseconds: dict[str, float], *, num_steps: int) -> str:
     """The contenders' times and the two ratios with their targets."""
-    lines = [f"LeNet5, MNIST, batch {BATCH_SIZE}, {num_steps} attack steps"]
+    lines = [f"LeNet5, MNIST, batch {BATCH_SIZE}, {num_steps} attack steps, {clock_name()} time"]
     for name, value in milliseconds.items():
         lines.append(f"{name:<22} {value:9.1f} ms {1e3 * BATCH_SIZE / value:8.1f} images/s")
     ratio = milliseconds["MMA step"] / milliseconds["PGD step"]

@@ -13,10 +13,10 @@ import json
 import os
 import pathlib
 import sys
-import time
 
 import numpy as np
 import torch
+from speed.clock import now
 from torch import nn
 from torch.nn import functional
 
@@ -125,10 +125,10 @@ class MaxMarginLoop:
 
     def seconds(self, steps: int) -> float:
         """What so many steps take."""
-        started = time.perf_counter()
+        started = now()
         for _ in range(steps):
             self.step()
-        return time.perf_counter() - started
+        return now() - started
 
 
 def main() -> None:
