@@ -20,7 +20,7 @@ from mmc_tf.training import checkpoints, log, runs
 from mmc_tf.training.distribution import check_batch_size, is_chief, make_strategy
 from mmc_tf.training.failures import TrainingFailedError
 from mmc_tf.training.loop import TrainingLoop
-from mmc_tf.training.methods import make_monitors, make_recipe
+from mmc_tf.training.methods import make_monitors, make_recipe, margin_limit
 from mmc_tf.training.optimizers import make_optimizer
 from mmc_tf.training.plan import TrainingPlan
 from mmc_tf.training.recipes import Recipe, StandardTraining
@@ -102,6 +102,7 @@ def train(
         "versions": _versions(),
         "method": recipe.description,
         "accuracy_on": recipe.accuracy_on,
+        "margin_limit": margin_limit(plan),
         "finished": False,
     }
     model, loss = _build(plan, strategy)

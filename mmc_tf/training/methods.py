@@ -7,6 +7,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from mmc_tf.attacks import Attack
 from mmc_tf.attacks import make as make_attack
 from mmc_tf.training.distribution import is_chief
 from mmc_tf.training.margins import MarginSearch
@@ -32,6 +33,7 @@ SELECTION_LIMITS = {
 # What the guard of one-step training attacks after every epoch: its images, and the steps.
 GUARD_EXAMPLES = 500
 GUARD_STEPS = 10
+DDN_STEPS = 1000  # MMA, Section 4.1
 
 
 def make_recipe(plan: TrainingPlan) -> Recipe:
@@ -69,28 +71,30 @@ def make_monitors(plan: TrainingPlan, model: keras.Model, strategy: tf.distribut
             MarginSelection(model, split, search=margin_search(plan), kept=kept, strategy=strategy)
         )
     if flags.get("track_margins"):
-        search = margin_search(plan)
-        attack = (
-            make_attack("ddn", norm="l2", num_steps=flags["margin_steps"] or 1000)
-            if flags["margin_attack"] == "ddn"
-            else make_attack(
-                "an_pgd",
-                norm=search.norm,
-                initial_radius=search.initial_radius,
-                max_radius=search.max_radius,
-                num_steps=search.num_steps,
-            )
-        )
         monitors.append(
             MarginTrack(
                 model,
                 random_part(plan.dataset.train, flags["track_margins"], seed=plan.settings.seed),
-                attack=attack,
+                attack=_tracking_attack(plan),
                 folder=plan.folder.margins if is_chief(strategy) else None,
+                limit=margin_limit(plan),
                 seed=plan.settings.seed,
             )
         )
     return monitors
+
+
+def _tracking_attack(plan: TrainingPlan) -> Attack:
+    flags, search = plan.flags, margin_search(plan)
+    if flags["margin_attack"] == "ddn":
+        return make_attack("ddn", norm="l2", num_steps=flags["margin_steps"] or DDN_STEPS)
+    return make_attack(
+        "an_pgd",
+        norm=search.norm,
+        initial_radius=search.initial_radius,
+        max_radius=search.max_radius,
+        num_steps=search.num_steps,
+    )
 
 
 def _overfitting_guard(
@@ -122,6 +126,13 @@ def _overfitting_guard(
         action=flags["overfitting_guard"],
         seed=seed,
     )
+
+
+def margin_limit(plan: TrainingPlan) -> float | None:
+    """How far tracked margins are searched for; None where the run tracks none, or by DDN, which has no limit."""
+    if not plan.flags.get("track_margins") or plan.flags["margin_attack"] == "ddn":
+        return None
+    return margin_search(plan).max_radius
 
 
 def margin_search(plan: TrainingPlan) -> MarginSearch:

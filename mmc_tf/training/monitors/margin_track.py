@@ -26,20 +26,29 @@ class MarginTrack(Monitor):
         split: the training points.
         attack: AN-PGD, or DDN in l2.
         folder: the run's `margins/`; None writes nothing.
+        limit: how far the attack looks; None where it looks as far as it takes.
         seed: of the attack's starts.
     """
 
     def __init__(
-        self, model: keras.Model, split: Split, *, attack: Attack, folder: pathlib.Path | None, seed: int = 0
+        self,
+        model: keras.Model,
+        split: Split,
+        *,
+        attack: Attack,
+        folder: pathlib.Path | None,
+        limit: float | None = None,
+        seed: int = 0,
     ):
         self._model = model
         self._split = split
         self._attack = attack
         self._folder = folder
+        self._limit = limit
         self._seed = seed
 
     def end_epoch(self, epoch, step):
-        """`tracked_margin`, their mean over the points whose margin was found."""
+        """`tracked_margin`, their mean; where none was found the limit counts, the least that the margin can be."""
         margins = self._margins()
         if self._folder is not None:
             with (
@@ -47,6 +56,8 @@ class MarginTrack(Monitor):
                 temporary.open("wb") as file,
             ):
                 np.save(file, margins)
+        if self._limit is not None:
+            margins = np.where(np.isnan(margins), self._limit, margins)
         found = margins[np.isfinite(margins)]
         return {"tracked_margin": float(found.mean()) if len(found) else float("nan")}
 

@@ -32,6 +32,7 @@ class TrackedMargins:
         attack: what measured them.
         epochs: (E,) int, ascending.
         values: (E, N) float32; 0 where misclassified, NaN where no boundary was found.
+        limit: how far was searched; None where that is not known or there was no limit.
     """
 
     name: str
@@ -41,6 +42,7 @@ class TrackedMargins:
     attack: str
     epochs: np.ndarray
     values: np.ndarray
+    limit: float | None = None
 
     def at(self, epoch: int) -> np.ndarray | None:
         """The margins (N,) after an epoch, or None where none were recorded."""
@@ -48,7 +50,12 @@ class TrackedMargins:
         return rows[0] if len(rows) else None
 
     def averages(self) -> np.ndarray:
-        """(E,) means over the points whose margin was found, as the log has them; NaN where there are none."""
+        """(E,) means, as the log has them. A margin that was not found counts as the limit, the least it can be.
+
+        Without a limit such points are left out; NaN where none are left.
+        """
+        if self.limit is not None:
+            return np.where(np.isnan(self.values), self.limit, self.values).mean(axis=1, dtype=np.float64)
         found = np.isfinite(self.values)
         totals = np.where(found, self.values, 0).sum(axis=1, dtype=np.float64)
         counts = found.sum(axis=1)
@@ -146,6 +153,7 @@ def _read(folder: Path, history: History, number: int) -> TrackedMargins | None:
         str(flags.get("margin_attack") or ""),
         np.array(epochs),
         np.stack(rows),
+        history.config.get("margin_limit"),
     )
 
 

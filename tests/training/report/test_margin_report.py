@@ -1,5 +1,6 @@
 """Margins during training, in pictures and numbers, of files written by hand."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -66,6 +67,8 @@ def test_averages_and_shares_are_counted_by_hand():
     np.testing.assert_allclose(run.misclassified(), [0.5, 0.25, 0])
     np.testing.assert_allclose(run.not_found(), [0.25, 0, 0])
     assert np.isnan(tracked([[NAN, NAN]]).averages()).all()
+    limited = dataclasses.replace(run, limit=0.4)
+    np.testing.assert_allclose(limited.averages(), [0.41 / 4, 0.1, 0.3], rtol=1e-6)
     assert last_rows(group_of(run)) == [("mma", "an_pgd linf", "4", "3", "0.3", "0.0", "0.0", "0.0")]
 
 
