@@ -71,6 +71,7 @@ class APGD(Attack):
     tunable_names: ClassVar[tuple[str, ...]] = ("epsilon", "num_steps", "num_restarts")
     family: ClassVar[str] = "apgd"
     takes_objective: ClassVar[bool] = False
+    packs: ClassVar[bool] = True
     climbs: ClassVar[str] = ""  # the objective's name
 
     num_steps: int = 100

@@ -20,6 +20,7 @@ from mmc_tf.attacks.crafting import attack_on_copy
 from mmc_tf.attacks.judging import judge
 from mmc_tf.attacks.objectives import objectives
 from mmc_tf.attacks.oracle import Evaluation, Look, Model, Oracle
+from mmc_tf.attacks.packing import pack, unpack
 from mmc_tf.attacks.result import AttackResult
 from mmc_tf.checks import argument_error, check_choice, check_number
 
@@ -72,6 +73,8 @@ class Attack(abc.ABC):
         radius: `fixed`: keeps to ε; `least`: looks for the nearest image, ε only judges; `none`: has no ε.
         takes_iterate: whether `iterate` decides what it returns.
         least_classes: L of the smallest model it can attack.
+        packs: whether `run` gets the attacked examples alone, because its own work on the others, such as a projection
+            in each of hundreds of steps, would cost as much as the model does.
     """
 
     name: ClassVar[str] = ""
@@ -86,6 +89,7 @@ class Attack(abc.ABC):
     radius: ClassVar[str] = "fixed"
     takes_iterate: ClassVar[bool] = True
     least_classes: ClassVar[int] = 2
+    packs: ClassVar[bool] = False
 
     epsilon: float
     norm: str = "linf"
@@ -342,9 +346,11 @@ class Attack(abc.ABC):
         oracle = self.oracle(model, labels, targets if self.targeted else None)
         clean = oracle.evaluate(images, active) if self.differentiates else oracle.look(images, active)
         attacked = active & tf.equal(clean.prediction, labels)
-        crafted = self.run(
-            oracle, images, indices=indices, seed=seed, tunables=tunables, clean=clean, active=attacked
-        )
+        rest = {"seed": seed, "tunables": tunables}
+        if self.packs:
+            crafted = self._run_packed(model, images, labels, targets, indices, attacked, clean, **rest)
+        else:
+            crafted = self.run(oracle, images, indices=indices, clean=clean, active=attacked, **rest)
         adversarial = tf.where(attacked[:, None, None, None], crafted.adversarial, images)
         if self.differentiates:
             nonfinite = active & ~clean.finite
@@ -359,6 +365,21 @@ class Attack(abc.ABC):
             "nonfinite_gradient": nonfinite,
         }
         return adversarial, crafted, report
+
+    def _run_packed(self, model, images, labels, targets, indices, attacked, clean, **rest):
+        """`run` on a batch of the attacked examples alone."""
+        places, packed = pack(attacked, images, labels, targets, indices, attacked, *clean)
+        some, labels, targets, indices, active, *seen = packed
+        crafted = self.run(
+            self.oracle(model, labels, targets if self.targeted else None),
+            some,
+            indices=indices,
+            clean=type(clean)(*seen),
+            active=active,
+            **rest,
+        )
+        counts = (unpack(places, count) for count in (crafted.queries, crafted.gradients))
+        return Crafted(unpack(places, crafted.adversarial, into=images), *counts)
 
 
 def as_tensors(values: Mapping[str, Any]) -> dict[str, tf.Tensor]:

@@ -66,6 +66,7 @@ class FABAttack(MinimumNormAttack):
         "backward",
     )
     takes_objective: ClassVar[bool] = False
+    packs: ClassVar[bool] = True
     can_target: ClassVar[bool] = False
 
     num_steps: int = 100
