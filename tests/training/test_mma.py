@@ -174,7 +174,7 @@ def test_loss_and_memory_are_those_of_the_shortest_perturbation(loss, margin_los
         at_boundary = loop.model.loss.per_example(labels, boundary_logits)
     else:
         scaled = read_scores(boundary_logits).logits / temperature
-        at_boundary = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scaled)
+        at_boundary = temperature * tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scaled)
     counts = ~correct | (found.radius.numpy() < 0.4)
     assert counts[correct].sum() > 0
     clean = loop.model.loss.per_example(labels, logits)

@@ -43,8 +43,8 @@ class MaxMarginTraining(Recipe):
         num_bisections: halvings of its bracket.
         clean_weight: w in [0, 1]; ⅓ in the paper.
         temperature: T > 0; None: 1, and the above for center heads.
-        margin_loss: `head`, the loss that the head is trained with, or `ce`, softmax cross-entropy of h/T; for a
-            dense head at T = 1 they are the same. It is the loss of L_MMA; the clean term has the head's.
+        margin_loss: `head`, the loss that the head is trained with, or `ce`, T times softmax cross-entropy of h/T; for
+            a dense head at T = 1 they are the same. It is the loss of L_MMA; the clean term has the head's.
         correct_by: `slm`, SLM < 0, as the authors' code, or `prediction`, as the paper.
         seed: of the search's starts.
 
@@ -146,9 +146,9 @@ class MaxMarginTraining(Recipe):
     def _margin_term(self, loss, labels, logits, temperature) -> tf.Tensor:
         if self.margin_loss == "head":
             return loss.per_example(labels, logits)
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(
-            labels, read_scores(logits).logits / temperature
-        )
+        # Times T: in units of the logits, as the head's loss beside it.
+        scaled = read_scores(logits).logits / temperature
+        return temperature * tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scaled)
 
 
 @METHODS.register("omma")
