@@ -55,9 +55,11 @@ def ours(name, model, labels, norm, *, targets=None, **settings):
     return result.adversarial
 
 
-def agree(mine, theirs):
+def agree(mine, theirs, *, norm="linf"):
     assert np.abs(theirs - small_images(SIZE)).max() > 0.01
-    np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-6)
+    # Iterates in l2 carry the rounding of ten gradients, which depends on the processor: 1.2e-6 on one of 1,728 pixels
+    # where convolutions are by AVX-512 with AMX beside it, below 1e-6 elsewhere.
+    np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-6 if norm == "linf" else 2e-6)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -92,7 +94,8 @@ def test_bim(model, norm, targeted):
         nb_iter=10,
         targeted=targeted,
     )
-    agree(ours("bim", model, labels, norm, targets=targets, step_size=step, num_steps=10), theirs)
+    mine = ours("bim", model, labels, norm, targets=targets, step_size=step, num_steps=10)
+    agree(mine, theirs, norm=norm)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
