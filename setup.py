@@ -26,7 +26,7 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
-        "dev": ["jax>=0.5", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9"],
+        "dev": ["jax>=0.5", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.9", "tf_keras>=2.21"],
         # What benchmarks/ compares with; not in requirements.lock.
         "bench": ["foolbox==3.3.4", "torch>=2.6", "torchattacks==3.5.1"],
     },
