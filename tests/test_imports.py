@@ -35,7 +35,7 @@ ALLOWED = {
     "acceptance": BELOW_ATTACKS | {"attacks"},
     "training": BELOW_ATTACKS | {"attacks", "layers", "report"},
     "evaluation": BELOW_ATTACKS | {"attacks", "layers", "report", "training"},
-    "experiments": BELOW_ATTACKS | {"attacks", "layers", "training", "evaluation"},
+    "experiments": BELOW_ATTACKS | {"attacks", "layers", "report", "training", "evaluation"},
     "compat": BELOW_ATTACKS | {"layers"},
     "flags": {"ground", "training"},
     "scripts": {"flags", "training", "evaluation", "experiments"},

@@ -1,1 +1,1 @@
-"""Named experiments: sequences of the scripts' own commands, and the table that they fill."""
+"""Named experiments: sequences of the scripts' own commands, and the tables and figures that they fill."""

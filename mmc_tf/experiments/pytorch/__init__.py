@@ -1,0 +1,1 @@
+"""The tables in the README of the PyTorch reimplementation of MMC."""

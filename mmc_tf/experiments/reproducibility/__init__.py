@@ -1,0 +1,1 @@
+"""The reproducibility report on Pang et al., ICLR 2020."""
