@@ -103,7 +103,7 @@ BUDGETS.register("smoke")(
 BUDGETS.register("short")(
     Budget(
         name="short",
-        remark="Networks of a few epochs, hundreds of test images: orders can be compared with the papers', levels not.",
+        remark="A few epochs, hundreds of test images: orders can be compared with the papers', levels not.",
         plans={
             "digits": DataPlan(
                 dataset="digits", standard={"epochs": 40}, adversarial={"epochs": 40}, examples=500

@@ -25,7 +25,7 @@ SCHEMA_VERSION = 1
 
 
 def write(
-    folder: pathlib.Path, experiment: Experiment, outcome: Outcome, *, budget: str, seconds: float
+    folder: pathlib.Path, experiment: Experiment, outcome: Outcome, *, budget: Budget, seconds: float
 ) -> None:
     """Writes everything that was found.
 
