@@ -17,9 +17,10 @@ from flags.startup import quiet_imports
 
 def main(flags: Flags):
     """Attacks by the flags."""
+    from mmc_tf.evaluation.finding_runs import name_runs
     from mmc_tf.evaluation.preflight import prepare
 
-    flags = resolve_evaluation(flags)
+    flags = name_runs(resolve_evaluation(flags))
     target = prepare(flags)
     with quiet_imports():
         from mmc_tf.evaluation.entry import evaluate_from_flags

@@ -125,6 +125,13 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         False,
         "Also probe a hundred images with short attacks of other kinds, to see whether the numbers are artefacts.",
     )
+    define(
+        "detection",
+        Boolean(),
+        False,
+        "Also score clean and adversarial images and report how well the scores tell them apart (AUC).",
+        aliases=("is_calculate_auc",),
+    )
     define("report", Boolean(), True, "Draw report.html, figures/, table.md and table.tex at the end.")
     define(
         "num_shards",

@@ -91,6 +91,9 @@ SETTING_ATTACKS = {
 }
 # What the inner loop of adversarial training can be.
 TRAINING_ATTACKS = ("bim", "fgsm", "mim", "pgd")
+# What the original's evaluation scripts can be asked for, and the networks of its black-box script.
+ORIGINAL_ATTACKS = ("fgsm", "bim", "pgd", "mim", "cw", "ead", "deepfool", "spsa", "gaussian", "rotation")
+ORIGINAL_MODELS = ("SCE", "MMC-10", "MMC-100", "AT-SCE", "AT-MMC-10", "AT-MMC-100")
 PRESETS = ("mmc_paper", "mma_paper", "pytorch_readme", "original_code")
 OBJECTIVES = ("ce", "margin", "dlr", "slm", "cw", "mmc", "mmc_margin")
 METHODS = ("pgd", "pgdls", "mma", "omma", "trades", "alp", "ddn", "free", "fast")
@@ -132,6 +135,8 @@ METHOD_FLAGS = {
     "targeted": _CRAFTED[:2],
     "temperature": (*_MARGIN, "trades"),
 }
+# What a weight file of the original leaves open.
+RELEASED_LOSSES, RELEASED_TRAININGS = ("SCE", "MMC", "MMLDA"), ("standard", "at_tar", "at_un")
 MARGIN_LOSSES = ("head", "ce")
 GUARDS = ("rollback", "stop", "off")
 SELECTIONS = ("last", "margin")

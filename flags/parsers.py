@@ -97,6 +97,19 @@ class Integer(Number):
         return str(value)
 
 
+class Epoch(Integer):
+    """The number of an epoch; `[epoch]`, which the original's README leaves for the reader to fill in, is `last`."""
+
+    def __init__(self):
+        super().__init__(minimum=1)
+        self.expected += ", or last"
+
+    def parse(self, argument: Any) -> int | str:
+        """The number, or `last`."""
+        typed = str(argument).strip().lower()
+        return "last" if typed in ("last", "[epoch]") else super().parse(argument)
+
+
 class Even(Integer):
     """An even number within bounds."""
 

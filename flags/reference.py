@@ -27,9 +27,18 @@ TITLES = {
     "Single methods": "Adversarial training: single methods (`train_at.py` alone)",
     "Switches of the original scripts": "Training: switches of the original scripts",
     "Evaluation": "Evaluation (`eval_attacks.py`)",
+    "Released checkpoints": "Evaluation: released checkpoints of the original code",
     "Attack parameters": "Evaluation: parameters of single attacks",
+    "Which run, by how it was trained": "Evaluation: which run, by how it was trained",
+    "Attacks as the original's scripts name them": "Evaluation: attacks as the original's scripts name them",
 }
-_EVALUATION = ("Evaluation", "Attack parameters")
+_EVALUATION = (
+    "Evaluation",
+    "Released checkpoints",
+    "Attack parameters",
+    "Which run, by how it was trained",
+    "Attacks as the original's scripts name them",
+)
 
 
 def reference() -> str:

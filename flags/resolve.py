@@ -54,7 +54,7 @@ def _loss_and_policy(
     loss: str | None, policy: str | None, switches: dict[str, bool | None]
 ) -> dict[str, Any]:
     """The loss by --loss, else by the switches, else by the policy; a policy hidden in the loss's name."""
-    by_switch, said = _loss_of_switches(switches)
+    by_switch, said = loss_of_switches(switches["use_mmlda"], switches["use_ball"])
     if loss in POLICY_LOSSES:
         if policy not in (None, loss):
             raise contradiction("learning_policy", f"--loss={loss}", f"--learning_policy={policy}")
@@ -66,9 +66,8 @@ def _loss_and_policy(
     return {"loss": loss or by_switch or "MMC", "learning_policy": policy}
 
 
-def _loss_of_switches(switches: dict[str, bool | None]) -> tuple[str | None, str]:
+def loss_of_switches(mmlda: bool | None, ball: bool | None) -> tuple[str | None, str]:
     """What use_MMLDA and use_ball mean in the original, and the words the user said it with."""
-    mmlda, ball = switches["use_mmlda"], switches["use_ball"]
     if mmlda is False:
         return "SCE", "--use_MMLDA=False"
     said = " ".join(

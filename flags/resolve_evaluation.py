@@ -9,6 +9,8 @@ from flags.attack_parameters import PARAMETERS
 from flags.cli import Flags
 from flags.names import ATTACK_NORMS, ENSEMBLE_ATTACKS, LEAST_DISTANCE, SETTING_ATTACKS, UNBOUNDED
 from flags.refusals import check_default_epsilon, check_norm, contradiction
+from flags.resolve_original import translate
+from flags.resolve_released import check_released
 from mmc_tf.checks import argument_error, format_number
 
 # What a preset sets; its attacks can still be chosen by name, norm and radius.
@@ -16,13 +18,15 @@ PRESET_SETS = {"adaptive", "transfer_from", *SETTING_ATTACKS, *PARAMETERS} - {"e
 
 
 def resolve_evaluation(flags: Flags) -> Flags:
-    """The flags of `eval_attacks.py`, checked against each other, defaults filled in.
+    """The flags of `eval_attacks.py`, checked against each other, defaults filled in, the original's translated.
 
     Raises:
         UserError: for a shard that is not one of them; if an attack does not know the norm, or the norm has no
             default radius; for settings beside a preset; for transfer without a network to craft on; for an attack
             along gradients on an ensemble; for settings that no attack takes.
     """
+    check_released(flags)
+    flags = translate(flags)
     attacks = flags.attack or ([] if flags.preset else ["vote_pgd" if flags.ensemble else "pgd"])
     values = flags.as_dict() | {"attack": attacks}
     if "help" not in attacks:
@@ -32,7 +36,7 @@ def resolve_evaluation(flags: Flags) -> Flags:
         if flags.preset:
             _check_preset(flags.preset, flags.given)
         else:
-            _check_transfer(attacks, flags.transfer_from)
+            _check_transfer(attacks, flags.transfer_from or (["--model_1"] if flags.source_run else None))
             _check_ensemble(attacks, flags.ensemble)
             _check_settings(attacks, {name: values[name] for name in flags.given})
             _check_radii(attacks, flags.norm, flags.epsilon)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flags import adversarial, attack_parameters, common, evaluation, original, training
+from flags import (
+    adversarial,
+    attack_parameters,
+    common,
+    evaluation,
+    original,
+    original_evaluation,
+    released,
+    training,
+)
 from flags.cli import Definition
 
 
@@ -25,5 +34,14 @@ TRAIN_AT = Script(
     (common.define, training.define, adversarial.define, original.define),
     positionals=("model", "dataset"),
 )
-EVAL_ATTACKS = Script("eval_attacks.py", (common.define, evaluation.define, attack_parameters.define))
+EVAL_ATTACKS = Script(
+    "eval_attacks.py",
+    (
+        common.define,
+        evaluation.define,
+        released.define,
+        attack_parameters.define,
+        original_evaluation.define,
+    ),
+)
 SCRIPTS = (TRAIN_STD, TRAIN_AT, EVAL_ATTACKS)

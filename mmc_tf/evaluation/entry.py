@@ -81,13 +81,16 @@ def describe(
     diagnose: bool = False,
     shard: Shard | None = None,
     attack_precision: str = "float32",
+    notes: Sequence[str] = (),
 ) -> str:
-    """The plan as the script prints it before it begins."""
+    """The plan as the script prints it before it begins, with what was understood of the original's flags."""
     image = split.part(0, 1).as_float()[0]
     head, classes = plan.find_head(network.model, image), plan.count_classes_of(network.model, image)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     lines = [
+        *(f"{'original' if number == 0 else '':9}{note}" for number, note in enumerate(notes)),
         f"network  {network.title()}",
+        *(f"{'found' if number == 0 else '':9}{note}" for number, note in enumerate(network.notes())),
         f"images   {_describe_images(len(split), shard)} of {source}",
         *(
             f"{'attacks' if number == 0 else '':9}{plan.describe_attack(label, attack, head, classes)}"
@@ -169,6 +172,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         diagnose=flags.diagnose,
         shard=target.shard,
         attack_precision=flags.attack_precision,
+        notes=flags.original,
     )
     if flags.dry_run:
         return text

@@ -60,6 +60,8 @@ def flags(**changes):
         "overwrite": False,
         "attack_precision": "float32",
         "diagnose": False,
+        "detection": False,
+        "original": [],
         "report": False,
         "num_shards": None,
         "shard_index": None,

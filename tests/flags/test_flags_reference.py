@@ -7,7 +7,7 @@ from flags import names
 from flags.cli import define_all, parse
 from flags.flag import aliases_of, own_flags
 from flags.reference import PAGE, TITLES, updated
-from flags.scripts import SCRIPTS, TRAIN_AT
+from flags.scripts import EVAL_ATTACKS, SCRIPTS, TRAIN_AT
 from mmc_tf.data import names as dataset_names
 from mmc_tf.evaluation.presets import PRESETS
 from mmc_tf.training.schedules import POLICIES
@@ -74,6 +74,14 @@ def test_the_page_maps_to_flags_that_exist():
 def test_every_original_training_flag_is_accepted():
     known = define_all(TRAIN_AT.definitions)
     assert [name for name in ORIGINAL_TRAINING.split() if name not in known] == []
+
+
+def test_every_original_evaluation_flag_is_accepted_but_those_that_the_original_overwrites():
+    known = define_all(EVAL_ATTACKS.definitions)
+    refused = [name for name in ORIGINAL_EVALUATION.split() if name not in known]
+    assert refused == [
+        name for name in ORIGINAL_EVALUATION.split() if name.endswith("_1") and name != "model_1"
+    ]
 
 
 def test_every_flag_has_a_help_text():
