@@ -20,6 +20,7 @@ _ESCAPES = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
+    "≤": r"$\leq$",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "ε": r"$\varepsilon$",

@@ -1,0 +1,129 @@
+"""The lab asks for a command once, whoever asks, and says what went wrong."""
+
+import multiprocessing
+import time
+
+import numpy as np
+import pytest
+
+from mmc_tf.checks import UserError
+from mmc_tf.experiments import execution, lab
+from mmc_tf.experiments.budgets import BUDGETS
+from mmc_tf.experiments.lab import Lab, Network
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """The commands that a lab would have run, in their order; each takes two seconds by its account."""
+    asked = []
+
+    def run_command(words, log_file, *, in_process):
+        asked.append(words)
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        return 2.0
+
+    monkeypatch.setattr(lab, "run_command", run_command)
+    return asked
+
+
+def make_lab(folder, budget="smoke", **settings):
+    return Lab(BUDGETS.get(budget), work_dir=folder, **settings)
+
+
+def test_a_network_is_trained_once(tmp_path, commands):
+    network = Network(dataset="cifar10", loss="MMC", model="resnet32")
+    first = make_lab(tmp_path).train(network)
+    assert make_lab(tmp_path).train(network) == first
+    assert len(commands) == 1
+    script, *words = commands[0]
+    assert script == "train_std.py"
+    assert {"--dataset=digits", "--model=lenet5", "--loss=MMC", "--epochs=1", "--resume"} <= set(words)
+
+
+def test_other_settings_make_another_network(tmp_path, commands):
+    subject = make_lab(tmp_path)
+    plain = Network(dataset="mnist", loss="MMC")
+    others = [
+        Network(dataset="mnist", loss="SCE"),
+        Network(dataset="mnist", loss="MMC", flags=(("scale", 5),)),
+        Network(dataset="mnist", loss="MMC", method="pgd"),
+    ]
+    paths = {subject.train(each) for each in (plain, *others)}
+    paths.add(make_lab(tmp_path, seed=1).train(plain))
+    assert len(paths) == len(commands) == 5
+
+
+def test_an_experiments_flags_replace_the_budgets(tmp_path, commands):
+    make_lab(tmp_path).train(Network(dataset="mnist", loss="SCE", flags=(("epochs", 7),)))
+    assert [word for word in commands[0] if word.startswith("--epochs")] == ["--epochs=7"]
+
+
+def test_an_evaluation_keeps_to_the_limit_of_steps(tmp_path, commands, monkeypatch):
+    subject = make_lab(tmp_path)
+    folder = subject.evaluation_folder(tmp_path / "runs" / "a", "pgd", dataset="mnist", num_steps=(10, 50))
+    assert "--num_steps=2" in commands[0]
+    assert f"--output_dir={folder}" in commands[0]
+    again = subject.evaluation_folder(tmp_path / "runs" / "a", "pgd", dataset="mnist", num_steps=(10, 50))
+    assert (again, len(commands)) == (folder, 1)
+
+
+def test_seconds_are_those_of_what_was_used_whenever_it_ran(tmp_path, commands):
+    network = Network(dataset="mnist", loss="SCE")
+    make_lab(tmp_path).train(network)
+    later = make_lab(tmp_path)
+    later.begin()
+    assert later.seconds == 0
+    later.train(network)
+    assert later.seconds == 2.0
+
+
+def test_arrays_are_computed_once(tmp_path):
+    calls = []
+
+    def make():
+        calls.append(1)
+        return {"x": np.arange(3)}
+
+    for key in ({"a": 1}, {"a": 1}, {"a": 2}):
+        found = make_lab(tmp_path).compute("name", key, make)
+        np.testing.assert_array_equal(found["x"], [0, 1, 2])
+    assert len(calls) == 2
+
+
+def hold(folder, held):
+    def make():
+        held.set()
+        time.sleep(0.5)
+        return {"by": np.array("first")}
+
+    make_lab(folder).compute("shared", {}, make)
+
+
+def test_two_processes_wait_for_each_other(tmp_path):
+    context = multiprocessing.get_context("fork")
+    held = context.Event()
+    other = context.Process(target=hold, args=(tmp_path, held))
+    other.start()
+    assert held.wait(timeout=30)
+    found = make_lab(tmp_path).compute("shared", {}, lambda: {"by": np.array("second")})
+    other.join()
+    assert str(found["by"]) == "first"
+
+
+@pytest.mark.parametrize("in_process", [True, False])
+def test_a_command_that_fails_says_why(tmp_path, in_process, capsys):
+    words = ["train_std.py", "--loss=nonsense", "--dataset=digits"]
+    with pytest.raises(UserError, match="failed: error: Invalid value for argument `loss`"):
+        execution.run_command(words, tmp_path / "logs" / "x.log", in_process=in_process)
+    assert capsys.readouterr().out.startswith("$ python train_std.py --loss=nonsense")
+
+
+def test_a_module_runs_within_the_process(tmp_path):
+    log_file = tmp_path / "x.log"
+    execution.run_command(["-m", "mmc_tf.evaluation", "--help"], log_file, in_process=True)
+    assert "python -m mmc_tf.evaluation" in log_file.read_text()
+
+
+def test_flags_are_typed_as_a_user_would():
+    flags = {"a": 1, "b": True, "c": (1, 2), "d": None, "e": "8/255"}
+    assert execution.format_flags(flags) == ["--a=1", "--b=true", "--c=1,2", "--e=8/255"]
