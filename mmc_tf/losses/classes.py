@@ -9,12 +9,13 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from mmc_tf.checks import UserError, argument_error, check_number
+from mmc_tf.checks import UserError, argument_error, check_choice, check_number
 from mmc_tf.losses import functions
 from mmc_tf.models.heads import CenterLossLogits, EMCLogits, HeadCall, LGMLogits, MMCLogits, head_call
 from mmc_tf.registry import Registry
 
 LOSSES: Registry[type[HeadLoss]] = Registry("loss")
+MMC_FORMS = ("squared", "absolute", "huber")
 
 
 class HeadLoss(keras.losses.Loss):
@@ -71,6 +72,12 @@ class SCE(HeadLoss):
 class MMC(HeadLoss):
     """Max-Mahalanobis center loss, ‖z − μ_y‖² = −h_y (Pang et al., ICLR 2020, Eq. 8, times two as in their code).
 
+    Args:
+        form: `squared`; or the forms of r = ‖z − μ_y‖ that Appendix B.2 argues against: `absolute`, r, and `huber`,
+            r² up to r = δ and 2δr − δ² beyond.
+        delta: δ > 0 of the Huber form, in units of the features. The source names none; 1 is a tenth of the
+            paper's C_MM, so that examples near the boundary pull with an even force.
+
     Example:
         >>> head = MMCLogits(3, scale=2.0)
         >>> loss = MMC()
@@ -80,10 +87,23 @@ class MMC(HeadLoss):
 
     head = "mmc"
 
+    def __init__(self, *, form: str = "squared", delta: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.form = check_choice("form", form, MMC_FORMS)
+        self.delta = check_number("delta", delta, above=0)
+
     def per_example(self, labels, logits):
         """The loss (N,)."""
         self._head_call(logits, MMCLogits)  # −h_y of any other logits has no lower bound
+        if self.form == "absolute":
+            return functions.mmc_absolute_loss(labels, logits)
+        if self.form == "huber":
+            return functions.mmc_huber_loss(labels, logits, delta=self.delta)
         return functions.mmc_loss(labels, logits)
+
+    def get_config(self):
+        """All arguments of the constructor."""
+        return {**super().get_config(), "form": self.form, "delta": self.delta}
 
 
 @LOSSES.register("HMMC")

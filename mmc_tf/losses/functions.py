@@ -26,6 +26,32 @@ def mmc_loss(labels, logits):
     return -own_class(labels, logits)
 
 
+def mmc_absolute_loss(labels, logits):
+    """The absolute form of MMC: ‖z − μ_y‖ (Pang et al., Appendix B.2); at the center its gradient is taken as 0."""
+    squared = mmc_loss(labels, logits)
+    away = squared > 0
+    # The root of what is not at the center alone: its slope at 0 is infinite, and infinity times 0 is NaN.
+    return ops.where(away, ops.sqrt(ops.where(away, squared, 1.0)), 0.0)
+
+
+def mmc_huber_loss(labels, logits, *, delta):
+    """The Huber form of MMC (Pang et al., Appendix B.2), with r = ‖z − μ_y‖:
+
+        r² up to r = δ,   2δr − δ² beyond
+
+    Twice Huber's function, as `mmc_loss` is twice Eq. 8; δ → ∞ gives `mmc_loss`.
+
+    Args:
+        labels: int (N,).
+        logits: h = −‖z − μ_l‖² (N, L).
+        delta: δ > 0, in units of the features, whose centers have norm C_MM.
+    """
+    squared = mmc_loss(labels, logits)
+    beyond = squared > delta**2
+    distance = ops.sqrt(ops.where(beyond, squared, delta**2))
+    return ops.where(beyond, 2.0 * delta * distance - delta**2, squared)
+
+
 def mmc_loss_from_features(labels, features, centers):
     """MMC as in the paper: ½‖z − μ_y‖² (Eq. 8)."""
     own_center = ops.take(centers, ops.cast(labels, "int32"), axis=0)

@@ -71,8 +71,10 @@ class TrainingPlan:
 
     @property
     def collapse_scale(self) -> float | None:
-        """C_MM where collapse is watched for, else None."""
+        """C_MM where collapse is watched for, else None: it is recognized by the squared form's value."""
         if self.loss not in COLLAPSING_LOSSES or self.centers is None:
+            return None
+        if self.loss_settings.get("form", "squared") != "squared":
             return None
         return float(np.linalg.norm(self.centers[0]))
 
@@ -146,6 +148,7 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
     folder = runs.open_run(
         flags.runs_dir, name, {"flags": values}, resume=flags.resume, overwrite=flags.overwrite
     )
+    loss_settings = _loss_settings(flags)
     dataset = load(
         flags.dataset,
         data_dir=flags.data_dir,
@@ -195,7 +198,7 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         options=options,
         preprocessing="zca" if flags.zca_whitening else None,
         loss=flags.loss,
-        loss_settings=_loss_settings(flags),
+        loss_settings=loss_settings,
         centers=centers,
         settings=settings,
         folder=folder,
@@ -266,7 +269,13 @@ def _depth(tree: Any) -> int:
 
 
 def _loss_settings(flags: Any) -> dict[str, Any]:
+    if flags.mmc_form and flags.loss != "MMC":
+        raise argument_error("mmc_form", "--loss=MMC with it", f"{flags.mmc_form} with --loss={flags.loss}")
+    if flags.mmc_delta and flags.mmc_form != "huber":
+        received = f"{flags.mmc_delta:g} with --mmc_form={flags.mmc_form or 'squared'}"
+        raise argument_error("mmc_delta", "--mmc_form=huber with it", received)
     chosen = {
+        "MMC": {"form": flags.mmc_form, "delta": flags.mmc_delta},
         "Center": {"weight": flags.center_weight, "alpha": flags.center_alpha},
         "LGM": {"margin": flags.lgm_margin, "weight": flags.lgm_weight},
         "EMC": {"alpha": flags.emc_alpha},

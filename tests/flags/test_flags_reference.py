@@ -131,9 +131,13 @@ def test_documented_defaults_are_the_losses():
         ("lgm_margin", "LGM", "margin"),
         ("lgm_weight", "LGM", "weight"),
         ("emc_alpha", "EMC", "alpha"),
+        ("mmc_form", "MMC", "form"),
+        ("mmc_delta", "MMC", "delta"),
     ):
         default = inspect.signature(losses.LOSSES.get(loss)).parameters[argument].default
-        assert shown[flag] == f"{default:g}"
+        assert shown[flag] == (default if isinstance(default, str) else f"{default:g}")
+    forms = next(flag for flag in own_flags(define_all(TRAIN_AT.definitions)) if flag.name == "mmc_form")
+    assert forms.parser.choices == losses.MMC_FORMS
     assert set(losses.LOSSES) | {"MMC-C", "MMC-M"} == set(names.LOSSES)
 
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import huber
 
 from mmc_tf.checks import UserError
 from mmc_tf.losses import EMC, HMMC, LGM, LOSSES, MMC, MMLDA, SCE, CenterLoss, functions
@@ -17,6 +18,8 @@ SETTINGS = {
     "Center": {"weight": 0.01, "alpha": 0.25},
     "LGM": {"margin": 0.7, "weight": 0.2},
     "EMC": {"alpha": 0.3},
+    "MMC": {"form": "squared", "delta": 0.5},
+    "HMMC": {"form": "huber", "delta": 1.5},
 }
 IMAGES = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
 LABELS = IMAGES[:, :CLASSES].argmax(axis=1).astype(np.int32)
@@ -42,7 +45,8 @@ def closed_form(name, model, *, training):
     loss, logits = model.loss, model(IMAGES, training=training)
     head, features = model.layers[-1], head_call(logits).features
     if name in ("MMC", "HMMC"):
-        return np.square(features - head.centers.numpy()[LABELS]).sum(axis=1)
+        distance = np.linalg.norm(features - head.centers.numpy()[LABELS], axis=1)
+        return distance**2 if loss.form == "squared" else 2 * huber(loss.delta, distance)
     if name == "MMLDA":
         return functions.softmax_cross_entropy(LABELS, logits)
     if name == "EMC":
@@ -156,11 +160,25 @@ def test_one_hot_labels_are_refused(name):
         (LGM, {"margin": -0.1}, "`margin`.*>= 0"),
         (LGM, {"weight": "much"}, "`weight`.*much"),
         (EMC, {"alpha": 0}, "`alpha`.*> 0.*0"),
+        (MMC, {"form": "cubic"}, "`form`.*absolute, huber, squared.*cubic"),
+        (MMC, {"form": "huber", "delta": 0}, "`delta`.*> 0.*0"),
     ],
 )
 def test_settings_out_of_range_are_refused(loss, settings, message):
     with pytest.raises(UserError, match=message):
         loss(**settings)
+
+
+def test_each_form_of_mmc_is_its_closed_form():
+    model = make_model("mmc")
+    logits = model(IMAGES)
+    distance = np.sqrt(-logits.numpy()[np.arange(30), LABELS])
+    for form, expected in (
+        ("squared", distance**2),
+        ("absolute", distance),
+        ("huber", 2 * huber(1.0, distance)),
+    ):
+        np.testing.assert_allclose(MMC(form=form, reduction=None)(LABELS, logits), expected, rtol=1e-5)
 
 
 def test_class_centers_move_once_per_training_batch_and_never_in_evaluation():

@@ -1,9 +1,11 @@
 """Losses as functions: the papers' closed forms, independent NumPy computations, central differences."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
-from scipy.special import logsumexp, softmax
+from scipy.special import huber, logsumexp, softmax
 from scipy.stats import multivariate_normal
 
 from mmc_tf.losses import functions
@@ -60,6 +62,39 @@ def test_mmc_of_the_paper():
 
 def test_mmc_of_the_scripts_is_twice_the_papers():
     check(lambda z: functions.mmc_loss(LABELS, center_logits(z)), 2.3125, (-3.0, 0.5))
+
+
+def test_absolute_form_has_slope_one_everywhere():
+    r = np.sqrt(2.3125)
+    check(lambda z: functions.mmc_absolute_loss(LABELS, center_logits(z)), r, np.array((-1.5, 0.25)) / r)
+
+
+# δ, value and gradient at r = 1.5206906: inside, r²; outside, 2δr − δ², whose gradient has the length 2δ.
+@pytest.mark.parametrize(
+    ("delta", "value", "gradient"),
+    [
+        (2.0, 2.3125, (-3.0, 0.5)),
+        (1.0, 2.0413813, (-1.9727879, 0.3287980)),
+        (0.5, 1.2706906, (-0.9863939, 0.1643990)),
+    ],
+)
+def test_huber_form_is_square_inside_and_straight_outside(delta, value, gradient):
+    check(lambda z: functions.mmc_huber_loss(LABELS, center_logits(z), delta=delta), value, gradient)
+
+
+@pytest.mark.parametrize("delta", [0.3, 1.0, 7.0])
+def test_huber_form_is_twice_scipys(delta):
+    distance = np.array([1e-4, 0.2, 0.999, 1.001, 6.9, 7.1, 30.0])
+    logits = np.stack([-(distance**2), -np.ones(7)], axis=1)
+    found = functions.mmc_huber_loss(np.zeros(7, int), tf.constant(logits), delta=delta)
+    np.testing.assert_allclose(found, 2 * huber(delta, distance), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "loss", [functions.mmc_absolute_loss, functools.partial(functions.mmc_huber_loss, delta=1.0)]
+)
+def test_forms_are_flat_and_finite_at_the_center(loss):
+    check(lambda z: loss(LABELS, center_logits(z)), 0.0, (0.0, 0.0), point=CENTERS[:1])
 
 
 def test_mmlda_of_the_paper():
@@ -173,6 +208,8 @@ def of_features(loss, logits):
 GRADIENTS = {
     "sce": of_features(functions.softmax_cross_entropy, lambda z: z @ MANY_CENTERS.T),
     "mmc": of_features(functions.mmc_loss, lambda z: center_logits(z, MANY_CENTERS)),
+    "mmc absolute": of_features(functions.mmc_absolute_loss, lambda z: center_logits(z, MANY_CENTERS)),
+    "mmc huber": lambda z: functions.mmc_huber_loss(MANY_LABELS, center_logits(z, MANY_CENTERS), delta=2.0),
     "mmc from features": lambda z: functions.mmc_loss_from_features(MANY_LABELS, z, MANY_CENTERS),
     "mmlda": lambda z: functions.mmlda_loss(MANY_LABELS, z, MANY_CENTERS),
     "center": lambda z: functions.center_loss(MANY_LABELS, z, MANY_CENTERS),

@@ -166,6 +166,14 @@ MISTAKES = {
         "--loss=SCE and --use_MMLDA=True",
     ),
     "centers from no file": (f"{STD} --centers=none.npy", "none.npy"),
+    "a form of another loss": (
+        f"{STD} --loss=HMMC --mmc_form=huber",
+        "`mmc_form`. Expected --loss=MMC with it. Received: mmc_form=huber with --loss=HMMC",
+    ),
+    "Huber's δ without Huber": (
+        f"{STD} --mmc_form=absolute --mmc_delta=2",
+        "`mmc_delta`. Expected --mmc_form=huber with it. Received: mmc_delta=2 with --mmc_form=absolute",
+    ),
     "hierarchy from no file": (
         f"{STD} --hierarchy=none.json",
         "`hierarchy`. Expected a readable JSON",

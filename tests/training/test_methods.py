@@ -91,6 +91,14 @@ def plan_of(runs_dir, *words):
     return make_plan(resolve_training(parse(command, TRAIN_AT.definitions)), adversarial=True)
 
 
+def test_the_form_of_the_loss_reaches_it_and_collapse_is_watched_in_the_squared_form_alone(tmp_path):
+    plan = plan_of(tmp_path, "--mmc_form=huber", "--mmc_delta=0.5")
+    assert (plan.loss_settings, plan.collapse_scale) == ({"form": "huber", "delta": 0.5}, None)
+    plan = plan_of(tmp_path, "--mmc_form=squared")
+    assert plan.loss_settings == {"form": "squared"}
+    assert plan.collapse_scale == pytest.approx(10.0)
+
+
 @pytest.mark.parametrize("method", sorted(set(ALL_METHODS) - {"standard"}))
 def test_a_command_makes_the_recipe_of_its_method(method, tmp_path):
     plan = plan_of(tmp_path, f"--method={method}")
