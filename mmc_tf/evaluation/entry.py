@@ -81,6 +81,7 @@ def describe(
     diagnose: bool = False,
     shard: Shard | None = None,
     attack_precision: str = "float32",
+    detection: bool = False,
     notes: Sequence[str] = (),
 ) -> str:
     """The plan as the script prints it before it begins, with what was understood of the original's flags."""
@@ -98,6 +99,11 @@ def describe(
         ),
         *(["crafted  in bfloat16, judged in float32"] if attack_precision == "bfloat16" else []),
         *([f"probes   {describe_panel(attacks, network.model, image)}"] if diagnose else []),
+        *(
+            ["scores   of clean and adversarial images, and how well they tell them apart"]
+            if detection
+            else []
+        ),
         *([f"devices  {replicas}, each with its part of every batch"] if replicas > 1 else []),
         f"seed     {seed}",
         f"results  {output_dir}",
@@ -153,6 +159,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         dataset.test,
         attacks,
         diagnose=flags.diagnose,
+        detection=flags.detection,
         attack_precision=flags.attack_precision,
         seed=flags.seed,
         shard=target.shard,
@@ -172,6 +179,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         diagnose=flags.diagnose,
         shard=target.shard,
         attack_precision=flags.attack_precision,
+        detection=flags.detection,
         notes=flags.original,
     )
     if flags.dry_run:
@@ -198,6 +206,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         progress=progress,
         attack_precision=flags.attack_precision,
         diagnose=flags.diagnose,
+        detection=flags.detection,
     )
     drawn = [try_report(output_dir)] if flags.report else []
     return "\n".join(

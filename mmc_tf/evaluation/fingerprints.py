@@ -75,18 +75,22 @@ def describe_plan(
     shard: Shard | None = None,
     diagnose: bool = False,
     attack_precision: str = "float32",
+    detection: bool = False,
 ) -> dict[str, Any]:
     """What is evaluated, as plain data: two evaluations of equal plans have equal verdicts.
 
     The batch size is not part of it: verdicts do not depend on it, and a run that ended for want of memory
     may go on with a smaller one. `shard` and `indices_sha256` are there only where not all examples are meant,
-    `diagnose` only where probes are run beside the attacks, `attack_precision` only where it is not float32.
+    `diagnose` only where probes are run beside the attacks, `detection` only where images are scored,
+    `attack_precision` only where it is not float32.
     """
     part = {} if shard is None else {"shard": shard.as_dict()}
     if indices is not None:
         part["indices_sha256"] = _hash_arrays([np.asarray(indices, np.int64)])
     if diagnose:
         part["diagnose"] = True
+    if detection:
+        part["detection"] = True
     if attack_precision != "float32":
         part["attack_precision"] = attack_precision
     return part | {

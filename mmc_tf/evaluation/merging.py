@@ -54,6 +54,8 @@ def merge(
         name: np.concatenate([shard.examples[key] for shard in shards])[order]
         for name, key in (("labels", "label"), ("clean", "clean_prediction"))
     }
+    if "clean_scores" in shards[0].examples:
+        about["clean_scores"] = np.concatenate([shard.examples["clean_scores"] for shard in shards])[order]
     parts = [shard.outcomes() for shard in shards]
     outcomes = [_join(each, order) for each in zip(*parts, strict=True)]
     first = shards[0].results
@@ -144,7 +146,8 @@ def _join(parts: Sequence[Outcome], order: np.ndarray) -> Outcome:
         order: (N,) that puts the shards' examples, one shard after the other, in order.
     """
     verdicts = [part.verdicts for part in parts]
-    arrays = {name: np.concatenate([getattr(each, name) for each in verdicts])[order] for name in PER_EXAMPLE}
+    names = PER_EXAMPLE if verdicts[0].scores is None else (*PER_EXAMPLE, "scores")
+    arrays = {name: np.concatenate([getattr(each, name) for each in verdicts])[order] for name in names}
     totals = {name: sum(getattr(each, name) for each in verdicts) for name in TOTALS}
     stages = zip(*(part.stages for part in parts), strict=True)
     return dataclasses.replace(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmc_tf.evaluation import diagnostics, records
+from mmc_tf.evaluation.detection import SCORES, describe_detection
 from mmc_tf.evaluation.records import PER_EXAMPLE, TOTALS, Verdicts
 from mmc_tf.evaluation.statistics import wilson_interval
 from mmc_tf.evaluation.verdict import make_verdict
@@ -42,6 +43,7 @@ def tally(
     *,
     labels: np.ndarray,
     clean: np.ndarray,
+    clean_scores: np.ndarray | None = None,
     recorded_accuracy: float | None = None,
     diagnosis: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -51,11 +53,12 @@ def tally(
         outcomes: of the attacks, at least one.
         labels: (N,) int32.
         clean: (N,) int32 predictions on the clean images.
+        clean_scores: (N, 3) detection scores of the clean images, or None.
         recorded_accuracy: clean accuracy as recorded in training, or None.
         diagnosis: the figures of the probes (`mmc_tf.evaluation.probes`), or None.
     """
     size, correct = len(labels), int((clean == labels).sum())
-    attack_records = [outcome.record() for outcome in outcomes]
+    attack_records = [outcome.record() | _detected(outcome.verdicts, clean_scores) for outcome in outcomes]
     findings = diagnostics.find_all(
         attack_records,
         clean_accuracy=correct / size,
@@ -78,13 +81,29 @@ def tally(
     }
 
 
+def _detected(verdicts: Verdicts, clean_scores: np.ndarray | None) -> dict[str, Any]:
+    """What the record says of detection, if it was asked for."""
+    if clean_scores is None or verdicts.scores is None:
+        return {}
+    found = describe_detection(
+        clean_scores, verdicts.scores, attacked=verdicts.attacked, misclassified=verdicts.misclassified
+    )
+    return {"detection": found}
+
+
 def to_arrays(
-    outcomes: Sequence[Outcome], *, indices: np.ndarray, labels: np.ndarray, clean: np.ndarray
+    outcomes: Sequence[Outcome],
+    *,
+    indices: np.ndarray,
+    labels: np.ndarray,
+    clean: np.ndarray,
+    clean_scores: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """The content of `examples.npz`.
 
     Verdicts are (A, N), one row an attack; those of the stages of ensembles, if there are any, are (S, N) under
-    names with `stage_`, and `stage_of` (S,) says which attack each is a stage of.
+    names with `stage_`, and `stage_of` (S,) says which attack each is a stage of. Where detection was asked for,
+    `clean_scores` are (N, 3) and `scores` (A, N, 3), in the order of `score_names` (3,).
     """
     arrays = {
         "index": np.asarray(indices, np.int64),
@@ -92,6 +111,8 @@ def to_arrays(
         "clean_prediction": clean,
         "attack": np.array([outcome.description["label"] for outcome in outcomes]),
     }
+    if clean_scores is not None:
+        arrays |= {"score_names": np.array(SCORES), "clean_scores": clean_scores}
     stages = [(number, stage) for number, outcome in enumerate(outcomes) for stage in outcome.stages]
     arrays |= _stack([outcome.verdicts for outcome in outcomes])
     if stages:
@@ -112,10 +133,12 @@ def from_files(results: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
 
 
 def _stack(verdicts: Sequence[Verdicts], prefix: str = "") -> dict[str, np.ndarray]:
-    return {prefix + name: np.stack([getattr(each, name) for each in verdicts]) for name in PER_EXAMPLE}
+    names = PER_EXAMPLE if verdicts[0].scores is None else (*PER_EXAMPLE, "scores")
+    return {prefix + name: np.stack([getattr(each, name) for each in verdicts]) for name in names}
 
 
 def _read(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray], row: int, prefix: str = "") -> Outcome:
     description = {key: record[key] for key in records.DESCRIBED}
-    verdicts = {name: arrays[prefix + name][row] for name in PER_EXAMPLE}
+    names = (*PER_EXAMPLE, "scores") if f"{prefix}scores" in arrays else PER_EXAMPLE
+    verdicts = {name: arrays[prefix + name][row] for name in names}
     return Outcome(description, Verdicts(**verdicts, **{name: record[name] for name in TOTALS}))

@@ -68,6 +68,8 @@ class Verdicts:
         target: int32; the target class, −1 where there is none.
         source_correct: bool; the source of a transfer attack classifies the clean image correctly.
         broken_by: int32; the stage of an ensemble that broke the example, −1 where none did.
+        scores: float64 (N, 3); how suspicious the adversarial image looks (`detection`), NaN where nothing was
+            attacked. None where nobody asked.
     """
 
     attacked: np.ndarray
@@ -86,14 +88,18 @@ class Verdicts:
     forward_passes: int = 0
     backward_passes: int = 0
     seconds: float = 0.0
+    scores: np.ndarray | None = None
 
     @classmethod
-    def before_attack(cls, correct: np.ndarray, clean: np.ndarray) -> Verdicts:
+    def before_attack(
+        cls, correct: np.ndarray, clean: np.ndarray, *, num_scores: int | None = None
+    ) -> Verdicts:
         """The verdicts when nothing has been attacked yet.
 
         Args:
             correct: (N,) bool, who is still classified correctly.
             clean: (N,) int32 predictions on the clean images.
+            num_scores: how many scores an image gets; None: they are not kept.
         """
         size = len(correct)
         return cls(
@@ -110,6 +116,7 @@ class Verdicts:
             target=np.full(size, _NONE, np.int32),
             source_correct=np.zeros(size, bool),
             broken_by=np.full(size, _NONE, np.int32),
+            scores=None if num_scores is None else np.full((size, num_scores), np.nan),
         )
 
     def enter(self, batch: Mapping[str, np.ndarray]) -> None:
@@ -118,6 +125,8 @@ class Verdicts:
         self.attacked[positions] = True
         for name in PER_EXAMPLE[1:-1]:
             getattr(self, name)[positions] = batch[name]
+        if self.scores is not None:
+            self.scores[positions] = batch["scores"]
         self.forward_passes += int(batch["forward_passes"])
         self.backward_passes += int(batch["backward_passes"])
         self.seconds += float(batch["seconds"])
@@ -135,6 +144,8 @@ class Verdicts:
         for name in ("zero_gradient", "nonfinite_gradient"):
             taken[name] = np.where(self.attacked, getattr(self, name), getattr(later, name))
         taken["broken_by"] = np.where(later.attacked & later.misclassified, np.int32(stage), self.broken_by)
+        if self.scores is not None:
+            taken["scores"] = np.where(later.attacked[:, None], later.scores, self.scores)
         totals = {name: getattr(self, name) + getattr(later, name) for name in TOTALS}
         return Verdicts(**taken, **totals)
 

@@ -21,6 +21,7 @@ from mmc_tf.attacks.transfer import Transfer
 from mmc_tf.checks import check_choice, check_number
 from mmc_tf.data import Split
 from mmc_tf.evaluation import records, store
+from mmc_tf.evaluation.detection import SCORES
 from mmc_tf.evaluation.examples import Examples, Shard, choose_examples, full_batches
 from mmc_tf.evaluation.features import gather_features
 from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, versions
@@ -30,6 +31,7 @@ from mmc_tf.evaluation.probes import examine, look_at_output
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.rounding import judge_rounded
 from mmc_tf.evaluation.samples import Samples, choose
+from mmc_tf.evaluation.scoring import score_images
 from mmc_tf.models.folding import PRECISIONS
 
 
@@ -57,6 +59,21 @@ def _predict_clean(
     return np.concatenate(predictions)
 
 
+def _score_clean(
+    model: Model, examples: Examples, folder: store.EvaluationFolder, batch_size: int
+) -> np.ndarray:
+    """Detection scores (N, 3) of the clean images; an interrupted run's own ones are kept."""
+    kept = folder.batches("clean-scores")
+    if kept:
+        return kept[0]["scores"]
+    scores = [
+        score_images(model, examples.take(positions)[0], batch_size=batch_size)[:count]
+        for positions, count in full_batches(np.arange(len(examples)), batch_size)
+    ]
+    folder.append("clean-scores", {"scores": np.concatenate(scores)})
+    return np.concatenate(scores)
+
+
 def _attack_batch(attack: Attack, work: _Work, positions: np.ndarray, count: int) -> dict[str, np.ndarray]:
     """Attacks the first `count` examples of one batch and keeps the verdicts on them."""
     images, labels = work.examples.take(positions)
@@ -82,6 +99,9 @@ def _attack_batch(attack: Attack, work: _Work, positions: np.ndarray, count: int
         "target": np.full(len(indices), -1, np.int32) if result.targets is None else result.targets,
         "source_correct": nothing if result.source_correct is None else result.source_correct,
     }
+    if work.detection:
+        adversarial = np.asarray(result.adversarial)
+        per_example["scores"] = score_images(work.model, adversarial, batch_size=len(adversarial))
     totals = {
         "forward_passes": np.int64(result.forward_passes),
         "backward_passes": np.int64(result.backward_passes),
@@ -105,13 +125,19 @@ class _Work:
     progress: NoProgress
     samples: Samples
     clean: np.ndarray
+    detection: bool
+
+    def nothing_attacked(self, correct: np.ndarray) -> records.Verdicts:
+        """The verdicts before an attack on the examples that are still classified correctly, (N,) bool."""
+        num_scores = len(SCORES) if self.detection else None
+        return records.Verdicts.before_attack(correct, self.clean, num_scores=num_scores)
 
 
 def _attack_examples(
     work: _Work, attack: Attack, *, stage: str, label: str, candidates: np.ndarray
 ) -> records.Verdicts:
     """Attacks the candidates (N,) bool that no batch on disk holds yet."""
-    verdicts = records.Verdicts.before_attack(candidates, work.clean)
+    verdicts = work.nothing_attacked(candidates)
     for batch in work.folder.batches(stage):
         verdicts.enter(batch)
         work.samples.enter(batch)
@@ -147,7 +173,7 @@ def _attack_all(work: _Work, attack: Attack, *, stage: str, label: str, correct:
     if not isinstance(attack, Ensemble):
         verdicts = _attack_examples(work, attack, stage=stage, label=label, candidates=correct)
         return Outcome(records.describe(label, attack, head=head), verdicts)
-    verdicts = records.Verdicts.before_attack(correct, work.clean)
+    verdicts = work.nothing_attacked(correct)
     outcomes = []
     num_classes = count_classes_of(work.model, work.examples.first_image())
     for number, (name, member) in enumerate(_told_apart(attack.stages(num_classes))):
@@ -211,6 +237,7 @@ def evaluate(
     progress: NoProgress | None = None,
     diagnose: bool = False,
     attack_precision: str = "float32",
+    detection: bool = False,
 ) -> dict[str, Any]:
     """Attacks the correctly classified examples of a split and writes the evaluation's folder.
 
@@ -240,6 +267,8 @@ def evaluate(
         diagnose: run the probes of `mmc_tf.evaluation.probes` beside the attacks.
         attack_precision: `float32` or `bfloat16`, what attacks compute in (`ModelWithCopy`). Success is always
             judged by `model` itself.
+        detection: score clean and adversarial images and say how well the scores tell them apart
+            (`mmc_tf.evaluation.detection`).
 
     Returns:
         The content of `results.json`.
@@ -269,6 +298,7 @@ def evaluate(
         shard=shard,
         diagnose=diagnose,
         attack_precision=attack_precision,
+        detection=detection,
     )
     folder = store.EvaluationFolder.open(output_dir, plan, resume=resume, overwrite=overwrite)
     finished = folder.results()
@@ -283,12 +313,14 @@ def evaluate(
     chosen = choose(examples.indices, examples.labels, correct, num_classes=num_classes)
     samples = Samples(chosen, examples.indices[chosen], examples.take(chosen)[0])
     attacked = ModelWithCopy(model, precision=attack_precision)
-    work = _Work(model, attacked, examples, folder, seed, rows, progress, samples, clean)
+    work = _Work(model, attacked, examples, folder, seed, rows, progress, samples, clean, detection)
     outcomes = []
     for number, (label, attack) in enumerate(attacks):
         samples.begin_attack()
         outcomes.append(_attack_all(work, attack, stage=f"attack-{number}", label=label, correct=correct))
     about = {"labels": examples.labels, "clean": clean}
+    if detection:
+        about["clean_scores"] = _score_clean(model, examples, folder, rows)
     diagnosis |= _probe(work, attacks, outcomes) if diagnose else {}
     results = {
         "schema_version": records.SCHEMA_VERSION,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmc_tf.evaluation import store, tables
+from mmc_tf.evaluation import detection_table, store, tables
 from mmc_tf.evaluation.latex import format_latex
 from mmc_tf.evaluation.report.content import Content, read_content
 from mmc_tf.evaluation.report.diagnosis import diagnosis_blocks
@@ -91,6 +91,7 @@ def _page(
     sections = [
         page.Section("Warnings", [_warnings(results)]),
         page.Section("Attacks", [_table(results)]),
+        page.Section("Detection", _detection(results)),
         page.Section("Probes", diagnosis_blocks(results.get("diagnosis") or {})),
         page.Section("Robust accuracy", [page.grid([picture.block() for picture in curves])]),
         page.Section("Images", _sample_blocks(content, samples)),
@@ -151,6 +152,18 @@ def _table(results: Mapping[str, Any]) -> str:
     return page.table(
         header, rows, numbers=numbers, words=words, row_styles=styles, name="the attacks and what they left"
     )
+
+
+def _detection(results: Mapping[str, Any]) -> list[str]:
+    """How well scores tell adversarial images from clean ones, if that was asked for."""
+    table = detection_table.make_detection_table(results)
+    if table is None:
+        return []
+    header, rows = table
+    shown = page.table(
+        header, rows, numbers=range(1, len(header)), name="how well adversarial images are detected"
+    )
+    return [page.paragraph(detection_table.CAPTION, style="note"), shown]
 
 
 def _sample_blocks(content: Content, samples: Mapping[int, list[Picture]]) -> list[str]:

@@ -1,0 +1,46 @@
+"""The detection scores of images, asked of a network."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from mmc_tf.attacks.compiling import compiled
+from mmc_tf.attacks.objectives import pick, read_scores
+from mmc_tf.attacks.oracle import Model, call_model, predict
+from mmc_tf.evaluation.detection import suspicion
+
+
+def _look(model: Model, images: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Shifted logits (N, L) and, of a head with centers, ½‖z − μ_ŷ‖² (N,)."""
+    logits = call_model(model, images)
+    scores = read_scores(logits)
+    if not getattr(scores.head, "has_centers", False):
+        return (scores.logits,)
+    distances = scores.head.squared_distances(scores.features)
+    return scores.logits, 0.5 * pick(distances, predict(logits))
+
+
+def score_images(model: Model, images: np.ndarray, *, batch_size: int = 100) -> np.ndarray:
+    """How suspicious images look to a network, by the scores of `mmc_tf.evaluation.detection`.
+
+    Args:
+        model: a classifier, images (N, H, W, C) in [0, 1] to logits (N, L).
+        images: float32 (N, H, W, C), clean, adversarial, or of something that the network does not know.
+        batch_size: images at once.
+
+    Returns:
+        (N, 3) float64.
+
+    Example:
+        >>> score_images(model, split.as_float()).shape
+        (25, 3)
+    """
+    size = min(batch_size, len(images))
+    rows = []
+    for start in range(0, len(images), size):
+        part = images[start : start + size]
+        batch = tf.constant(np.resize(part, (size, *part.shape[1:])))  # one shape, so one trace
+        looks = compiled(model, "detection", _look, (batch,))(batch)
+        rows.append(suspicion(*(look.numpy() for look in looks))[: len(part)])
+    return np.concatenate(rows)
