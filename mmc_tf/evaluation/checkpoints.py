@@ -11,6 +11,7 @@ import keras
 
 from mmc_tf import data
 from mmc_tf.checks import argument_error
+from mmc_tf.compat import Released, build_released
 from mmc_tf.evaluation.preflight import Target, check_shapes
 from mmc_tf.evaluation.published import AT_TARGETED, AT_UNTARGETED, STANDARD
 from mmc_tf.models.voting import build_ensemble
@@ -63,17 +64,47 @@ class Network:
         words = f"{self.path} ({trained})" if trained else str(self.path)
         return words + (", the newest finished run" if self.chosen else "")
 
+    def notes(self) -> list[str]:
+        """What else is to be said of it before it is attacked, a line each."""
+        return []
+
     def describe(self) -> dict[str, Any]:
         """What `results.json` says of it."""
         return {
             "path": self.path.as_posix(),
             "name": self.name,
             "model": self.flags.get("model"),
+            "backbone": self.config.get("model", {}).get("name"),
             "loss": self.flags.get("loss"),
             "scale": self.flags.get("scale"),
             "training": self.training(),
             "clean_accuracy": self.config.get("clean_accuracy"),
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class ReleasedNetwork(Network):
+    """A network of the original code, of which only the command line says how it was trained."""
+
+    released: Released | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's."""
+        return self.path.stem
+
+    def training(self) -> str:
+        """As the command line says."""
+        return self.released.training
+
+    def notes(self) -> list[str]:
+        """What was found in the file, and what it cannot say."""
+        training = f"training    {self.training()} (--released_training)"
+        return [*self.released.describe().splitlines(), training]
+
+    def describe(self) -> dict[str, Any]:
+        """With what was found in the file."""
+        return super().describe() | {"released": self.released.summary()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +137,8 @@ def load_network(target: Target) -> Network:
     Raises:
         UserError: if one cannot be read, or is one for other images or classes.
     """
+    if target.released is not None:
+        return _build_released(target.released, target.dataset)
     networks = []
     for path in target.members or (target.path,):
         model, config = runs.load_run(path)
@@ -116,6 +149,16 @@ def load_network(target: Target) -> Network:
         return networks[0]
     vote = build_ensemble([network.model for network in networks])
     return VotingNetwork(vote, target.path, {}, chosen=False, members=tuple(networks))
+
+
+def _build_released(released: Released, dataset: data.Dataset) -> ReleasedNetwork:
+    found = released.findings
+    config = {
+        "flags": {"model": found.model_name, "loss": released.loss, "scale": released.scale},
+        "model": {"name": found.model_name},
+    }
+    model = build_released(released, dataset)
+    return ReleasedNetwork(model, found.path, config, chosen=False, released=released)
 
 
 def check_network_fits(network: Network, dataset: data.Dataset, *, argument: str = "checkpoint") -> None:

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mmc_tf import data, files
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import argument_error, check_choice
+from mmc_tf.compat import Findings, Released, prepare_released, read_findings
+from mmc_tf.compat.released import find_loss
 from mmc_tf.evaluation import store
 from mmc_tf.evaluation.examples import Shard
 from mmc_tf.evaluation.presets import Subject, find_entries
+from mmc_tf.evaluation.published import TRAININGS
 from mmc_tf.training import runs, saved
 from mmc_tf.training.plan import check_objective
 
@@ -32,6 +35,11 @@ class TargetOptions(Protocol):
     objective: str | None
     checkpoint: str | None
     ensemble: list[str] | None
+    released_weights: str | None
+    released_loss: str | None
+    released_training: str
+    scale: float | None
+    centers: str | None
     runs_dir: str
     dataset: str | None
     data_dir: str | None
@@ -56,6 +64,7 @@ class Target:
         sources: the networks that transfer attacks are crafted on, as `path`.
         shard: the share of the images that is attacked; None: all.
         members: of an ensemble, as `path`, which is the first one's; none: the network at `path` alone.
+        released: the network of the original's weight file at `path`; None: one of ours.
     """
 
     path: Path
@@ -65,6 +74,7 @@ class Target:
     sources: tuple[Path, ...] = ()
     shard: Shard | None = None
     members: tuple[Path, ...] = ()
+    released: Released | None = None
 
 
 def prepare(options: TargetOptions) -> Target | None:
@@ -81,13 +91,11 @@ def prepare(options: TargetOptions) -> Target | None:
     if options.resume and options.overwrite:
         raise argument_error("overwrite", "not both `resume` and `overwrite`", True)
     shard = None if options.num_shards is None else Shard(options.shard_index, options.num_shards)
+    released = _read_released(options)
     members = _find_places(options.ensemble, options, argument="ensemble")
-    if members:
-        path = members[0]
-    else:
-        path = Path(options.checkpoint) if options.checkpoint else runs.find_newest(options.runs_dir)
     argument = "ensemble" if members else "checkpoint"
-    found = {place: runs.find_model(place, argument=argument) for place in members or (path,)}
+    found = _find_networks(options, members, released)
+    path = next(iter(found))
     config = found[path][1]
     sources = _find_places(options.transfer_from, options, argument="transfer_from")
     for _, each in found.values():
@@ -109,15 +117,52 @@ def prepare(options: TargetOptions) -> Target | None:
     if shard is not None:
         shard.of(len(dataset.test))
     for place, (model_file, _) in found.items():
-        taken = saved.input_shape(model_file)
+        taken = None if released is not None else saved.input_shape(model_file)
         if taken is not None:
             check_shapes(place, taken, dataset, argument=argument)
     for source in sources:
         taken = saved.input_shape(runs.find_model(source)[0])
         if taken is not None:
             check_shapes(source, taken, dataset, argument="transfer_from")
-    chosen = options.checkpoint is None and not members
-    return Target(path, config, chosen, dataset, sources, shard, members)
+    chosen = options.checkpoint is None and not members and released is None
+    network = None if released is None else _prepare_released(released, dataset, options)
+    return Target(path, config, chosen, dataset, sources, shard, members, network)
+
+
+def _find_networks(
+    options: TargetOptions, members: Sequence[Path], released: Findings | None
+) -> dict[Path, tuple[Path, dict[str, Any]]]:
+    """The file of each network that is attacked and what is known of its training, by where it was looked for."""
+    if released is not None:
+        loss = find_loss(released, options.released_loss)
+        return {released.path: (released.path, {"flags": {"loss": loss}})}
+    if members:
+        return {place: runs.find_model(place, argument="ensemble") for place in members}
+    path = Path(options.checkpoint) if options.checkpoint else runs.find_newest(options.runs_dir)
+    return {path: runs.find_model(path)}
+
+
+def _read_released(options: TargetOptions) -> Findings | None:
+    """What is in the weight file of the original that is named, or None."""
+    if options.released_weights is None:
+        return None
+    for name in ("checkpoint", "ensemble"):
+        if getattr(options, name):
+            expected = f"not both `{name}` and `released_weights`"
+            raise argument_error("released_weights", expected, options.released_weights)
+    check_choice("released_training", options.released_training, TRAININGS)
+    return read_findings(options.released_weights)
+
+
+def _prepare_released(found: Findings, dataset: data.Dataset, options: TargetOptions) -> Released:
+    return prepare_released(
+        found,
+        dataset,
+        loss=options.released_loss,
+        scale=options.scale,
+        centers=options.centers,
+        training=options.released_training,
+    )
 
 
 def _find_places(texts: Sequence[str] | None, options: TargetOptions, *, argument: str) -> tuple[Path, ...]:

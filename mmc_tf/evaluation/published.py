@@ -1,24 +1,29 @@
 """Published numbers as data, so that a table can print them beside ours.
 
-Sources: Pang et al. 2020, "Rethinking Softmax Cross-Entropy Loss for Adversarial Robustness", Tables 1 to 4 (its
+Sources: Pang et al. 2020, "Rethinking Softmax Cross-Entropy Loss for Adversarial Robustness", Tables 1 to 5 (its
 MMC rows use the adaptive objectives), and the README of the PyTorch reimplementation (cross-entropy on h =
--‖z - µ‖²: not adaptive; step sizes relative to epsilon). Networks are ResNet-32 on the whole CIFAR test sets.
+-‖z - µ‖²: not adaptive; step sizes relative to epsilon). Networks are ResNet-32 on the whole CIFAR test sets, and
+ResNet-110 in half of Table 5. (More than 300 lines, half of which are those numbers.)
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-PAPER, TABLE_2, TABLE_3, TABLE_4 = (f"MMC paper, Table {number}" for number in (1, 2, 3, 4))
+PAPER, TABLE_2, TABLE_3, TABLE_4, TABLE_5 = (f"MMC paper, Table {number}" for number in (1, 2, 3, 4, 5))
 README = "PyTorch README"
 
 # The methods of Table 1; `at_tar` and `at_un` are PGD-10 adversarial training, targeted and untargeted.
-STANDARD, AT_TARGETED, AT_UNTARGETED = "standard", "at_tar", "at_un"
+TRAININGS = STANDARD, AT_TARGETED, AT_UNTARGETED = "standard", "at_tar", "at_un"
 RADII = (8 / 255, 16 / 255)
+RESNET_32, RESNET_110 = "ResNet-32", "ResNet-110"
+# The papers count blocks in a stage, whatever the version makes of them: 5 and 18.
+_NETWORKS = {(1, 32): RESNET_32, (2, 47): RESNET_32, (1, 110): RESNET_110, (2, 164): RESNET_110}
 
 # loss, training: clean accuracy, then tar-10, un-10, tar-50, un-50 at 8/255 and the same at 16/255, in
 # percent. None stands for the paper's "≤ 1".
@@ -57,6 +62,17 @@ _TABLE_4 = {
     "MMLDA": (72.2, (None, 13.9), (18.5, 5.6), (0.21, 0.050)),
     "LGM": (71.3, (15.8, 15.3), (22.8, 7.6), (0.31, 0.063)),
     "MMC": (71.9, (23.9, 23.4), (33.4, 15.8), (0.37, 0.085)),
+}
+# data set, loss, network: as in Table 1. ResNet-32's clean accuracies and numbers of SCE are not those of Table 1.
+_TABLE_5 = {
+    ("cifar10", "SCE", RESNET_32): (93.6, (None, 3.7, None, 3.6), (None, 2.7, None, 2.9)),
+    ("cifar10", "MMC", RESNET_32): (92.7, (48.7, 36.0, 26.6, 24.8), (36.1, 25.2, 13.4, 17.5)),
+    ("cifar10", "SCE", RESNET_110): (94.7, (None, 3.0, None, 2.9), (None, 2.1, None, 2.0)),
+    ("cifar10", "MMC", RESNET_110): (93.6, (54.7, 46.0, 34.4, 31.4), (41.0, 30.7, 16.2, 21.6)),
+    ("cifar100", "SCE", RESNET_32): (72.3, (None, 7.8, None, 7.4), (None, 4.8, None, 4.7)),
+    ("cifar100", "MMC", RESNET_32): (71.9, (23.9, 23.4, 15.1, 21.9), (16.4, 16.7, 8.0, 15.7)),
+    ("cifar100", "SCE", RESNET_110): (74.8, (None, 7.5, None, 7.3), (None, 4.7, None, 4.5)),
+    ("cifar100", "MMC", RESNET_110): (73.2, (34.6, 22.4, 23.7, 16.5), (24.1, 14.9, 13.9, 10.5)),
 }
 
 _FGSM = {"attack": "fgsm", "num_steps": 1, "adaptive": False}
@@ -119,6 +135,7 @@ class PublishedRow:
         num_steps: of the attack; None where it has none.
         epsilon: radius; of no consequence beside a `distance`.
         adaptive: whether the objective was adapted to the head; None where the attack leaves no choice.
+        network: `ResNet-32` or `ResNet-110`.
         parameters: other settings of the attack that tell it apart.
     """
 
@@ -136,6 +153,7 @@ class PublishedRow:
     robust_accuracy: float | None = None
     distance: float | None = None
     dataset: str = "cifar10"
+    network: str = RESNET_32
 
     @property
     def text(self) -> str:
@@ -189,12 +207,19 @@ def _spsa(epsilon: float, samples: int, targeted: bool, percent: float | None) -
     return settings | {"attack": "spsa", "parameters": {"samples": samples}}
 
 
+def _pgd_rows(
+    network: Mapping[str, Any], by_epsilon: Iterable[Sequence[float | None]]
+) -> Iterator[PublishedRow]:
+    """The columns that Tables 1 and 5 have, for one network."""
+    for epsilon, percents in zip(RADII, by_epsilon, strict=True):
+        for (targeted, num_steps), percent in zip(_TABLE_1_COLUMNS, percents, strict=True):
+            yield PublishedRow(**network, **_pgd(epsilon, num_steps, targeted, percent))
+
+
 def _paper_rows() -> Iterator[PublishedRow]:
     for (loss, training), (clean, *by_epsilon) in _TABLE_1.items():
         network = {"loss": loss, "training": training, "clean_accuracy": clean / 100}
-        for epsilon, percents in zip(RADII, by_epsilon, strict=True):
-            for (targeted, num_steps), percent in zip(_TABLE_1_COLUMNS, percents, strict=True):
-                yield PublishedRow(source=PAPER, **network, **_pgd(epsilon, num_steps, targeted, percent))
+        yield from _pgd_rows(network | {"source": PAPER}, by_epsilon)
         distances, spsa_8, spsa_16, noise, rotation = _TABLE_2[loss, training]
         network["source"] = TABLE_2
         for targeted, distance in _pairs(distances):
@@ -228,6 +253,12 @@ def _cifar100_rows() -> Iterator[PublishedRow]:
             yield PublishedRow(**network, **_CW, targeted=targeted, distance=distance)
 
 
+def _table_5_rows() -> Iterator[PublishedRow]:
+    for (dataset, loss, network), (clean, *by_epsilon) in _TABLE_5.items():
+        subject = {"dataset": dataset, "loss": loss, "network": network, "training": STANDARD}
+        yield from _pgd_rows(subject | {"source": TABLE_5, "clean_accuracy": clean / 100}, by_epsilon)
+
+
 def _readme_rows() -> Iterator[PublishedRow]:
     for loss, (clean, attacks) in _README.items():
         network = {"source": README, "loss": loss, "training": STANDARD, "clean_accuracy": clean / 100}
@@ -235,25 +266,74 @@ def _readme_rows() -> Iterator[PublishedRow]:
             yield PublishedRow(**network, **attack, robust_accuracy=percent / 100)
 
 
-ROWS: tuple[PublishedRow, ...] = (*_paper_rows(), *_cifar100_rows(), *_readme_rows())
+ROWS: tuple[PublishedRow, ...] = (*_paper_rows(), *_cifar100_rows(), *_table_5_rows(), *_readme_rows())
+
+
+def published_network(model: str | None) -> str | None:
+    """The network of the tables that a backbone is, or None: `resnet164v2` has the 18 blocks of ResNet-110.
+
+    Example:
+        >>> published_network("resnet32"), published_network("resnet110v1"), published_network("lenet5")
+        ('ResNet-32', 'ResNet-110', None)
+    """
+    found = re.fullmatch(r"resnet(\d+)(?:v([12]))?", model or "")
+    return _NETWORKS.get((int(found[2] or 1), int(found[1]))) if found else None
+
+
+def published_subject(results: Mapping[str, Any]) -> dict[str, str | None]:
+    """What `results.json` says of its network, as `published_rows` and `find_published` take it."""
+    model = results["model"]
+    return {
+        "dataset": results["dataset"].get("name", ""),
+        "loss": model.get("loss") or "",
+        "training": model.get("training"),
+        "network": published_network(model.get("backbone") or model.get("model")),
+    }
+
+
+def published_rows(
+    *, dataset: str, loss: str, training: str | None, network: str | None = None
+) -> list[PublishedRow]:
+    """The published rows of a network, the paper's first.
+
+    Args:
+        dataset: the data set's name, such as `cifar10`.
+        loss: the run's loss; a learning policy's suffix (`MMC-C`) is ignored.
+        training: `standard`, `at_tar`, `at_un`, or None.
+        network: `ResNet-32` or `ResNet-110`; None: any other network, which is held against the tables that have
+            ResNet-32 alone.
+    """
+    subject = (dataset, loss.split("-")[0], training, network or RESNET_32)
+    return [
+        row
+        for row in ROWS
+        if (row.dataset, row.loss, row.training, row.network) == subject
+        and (network is not None or row.source != TABLE_5)
+    ]
 
 
 def find_published(
-    record: Mapping[str, Any], *, dataset: str, loss: str, training: str | None
+    record: Mapping[str, Any],
+    *,
+    dataset: str,
+    loss: str,
+    training: str | None,
+    network: str | None = None,
 ) -> list[PublishedRow]:
-    """The published rows measured with the attack of `record`, on the same data set, loss and training.
+    """The published rows measured with the attack of `record`, on the same data set, loss, training and network.
 
     Only heads with centers distinguish adaptive from non-adaptive attacks: on an SCE network both are the
     same.
 
     Args:
         record: one attack's record of `results.json`.
-        dataset: the data set's name, such as `cifar10`.
-        loss: the run's loss; a learning policy's suffix (`MMC-C`) is ignored.
-        training: `standard`, `at_tar`, `at_un`, or None.
+        dataset: as `published_rows` takes it, and so are `loss`, `training` and `network`.
+        loss: the run's.
+        training: the run's.
+        network: the run's.
 
     Returns:
         The matching rows, the paper's first; empty if nothing published compares.
     """
-    network = (dataset, loss.split("-")[0], training)
-    return [row for row in ROWS if (row.dataset, row.loss, row.training) == network and row.measures(record)]
+    rows = published_rows(dataset=dataset, loss=loss, training=training, network=network)
+    return [row for row in rows if row.measures(record)]

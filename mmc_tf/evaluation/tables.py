@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mmc_tf.evaluation.detection_table import format_detection, format_detection_markdown
-from mmc_tf.evaluation.published import find_published
+from mmc_tf.evaluation.published import find_published, published_subject
 from mmc_tf.evaluation.records import is_bounded
+from mmc_tf.evaluation.released import format_comparison
 from mmc_tf.evaluation.wording import interval, percent, radius
 
 HEADER = (
@@ -48,13 +48,16 @@ def _attack(record: Mapping[str, Any]) -> str:
 
 def published_text(results: Mapping[str, Any], record: Mapping[str, Any]) -> str:
     """The published numbers that compare with a record, with their sources: `36.0 % (MMC paper, Table 1)`."""
-    rows = find_published(
-        record,
-        dataset=results["dataset"].get("name", ""),
-        loss=results["model"].get("loss") or "",
-        training=results["model"].get("training"),
-    )
-    return "; ".join(f"{row.text} ({row.source})" for row in rows)
+    sources: dict[str, list[str]] = {}
+    for row in find_published(record, **published_subject(results)):
+        sources.setdefault(row.text, []).append(row.source)
+    return "; ".join(f"{text} ({' and '.join(_short(each))})" for text, each in sources.items())
+
+
+def _short(sources: Sequence[str]) -> list[str]:
+    """Sources without the words that they share with the first: `MMC paper, Table 1`, `Table 5`."""
+    work = sources[0].partition(", ")[0] + ", "
+    return [sources[0], *(source.removeprefix(work) for source in sources[1:])]
 
 
 def _row(**cells: str) -> tuple[str, ...]:
@@ -137,7 +140,8 @@ def _align(cells: Sequence[str], header: Sequence[str], widths: Sequence[int]) -
 
 
 def format_terminal(results: Mapping[str, Any]) -> str:
-    """The whole outcome as a terminal shows it: clean accuracy, the table, the worst case, the warnings."""
+    """The whole outcome as a terminal shows it: clean accuracy, the table, the worst case, the warnings; of a released
+    checkpoint also its row in the papers."""
     header, rows = drop_empty_columns(HEADER, make_rows(results))
     widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
     worst = results["worst_case"]["overall"]
@@ -149,13 +153,14 @@ def format_terminal(results: Mapping[str, Any]) -> str:
         "  ".join("-" * width for width in widths),
         *("  ".join(_align(row, header, widths)).rstrip() for row in rows),
         *(["", format_worst_case(worst)] if worst else []),
-        *(["", detection] if (detection := format_detection(results)) else []),
     ]
     warnings = [
         f"warning {warning['code']}: {warning['message']} See {warning['section']}."
         for warning in results["warnings"]
     ]
-    return "\n".join([*lines, *([""] if warnings else []), *warnings])
+    lines += ["", *warnings] if warnings else []
+    comparison = format_comparison(results)
+    return "\n".join([*lines, *(["", comparison] if comparison else [])])
 
 
 def format_worst_case(worst: Mapping[str, Any]) -> str:
@@ -167,7 +172,7 @@ def format_worst_case(worst: Mapping[str, Any]) -> str:
 
 
 def format_markdown(results: Mapping[str, Any]) -> str:
-    """The table in Markdown, clean accuracy above it."""
+    """The table in Markdown, clean accuracy above it; below it a released checkpoint's row in the papers."""
     header, rows = drop_empty_columns(HEADER, make_rows(results))
     # Markdown drops spaces at the start of a cell.
     rows = [
@@ -179,5 +184,6 @@ def format_markdown(results: Mapping[str, Any]) -> str:
         f"Clean accuracy {percent(results['clean_accuracy'])} % "
         f"({interval(results['clean_interval'])}), {results['examples']} test images."
     )
-    detection = format_detection_markdown(results)
-    return "\n".join([clean, "", *lines, *(["", detection] if detection else [""])])
+    comparison = format_comparison(results)
+    lines += ["", "```", comparison, "```"] if comparison else []
+    return "\n".join([clean, "", *lines]) + "\n"

@@ -35,6 +35,11 @@ def flags(**changes):
     plain = {
         "checkpoint": None,
         "ensemble": None,
+        "released_weights": None,
+        "released_loss": None,
+        "released_training": "standard",
+        "scale": None,
+        "centers": None,
         "runs_dir": "runs",
         "dataset": None,
         "data_dir": None,
