@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mmc_tf.evaluation.detection_table import format_detection, format_detection_markdown
 from mmc_tf.evaluation.published import find_published, published_subject
 from mmc_tf.evaluation.records import is_bounded
 from mmc_tf.evaluation.released import format_comparison
@@ -153,6 +154,7 @@ def format_terminal(results: Mapping[str, Any]) -> str:
         "  ".join("-" * width for width in widths),
         *("  ".join(_align(row, header, widths)).rstrip() for row in rows),
         *(["", format_worst_case(worst)] if worst else []),
+        *(["", detection] if (detection := format_detection(results)) else []),
     ]
     warnings = [
         f"warning {warning['code']}: {warning['message']} See {warning['section']}."
@@ -186,4 +188,5 @@ def format_markdown(results: Mapping[str, Any]) -> str:
     )
     comparison = format_comparison(results)
     lines += ["", "```", comparison, "```"] if comparison else []
-    return "\n".join([clean, "", *lines]) + "\n"
+    detection = format_detection_markdown(results)
+    return "\n".join([clean, "", *lines, *(["", detection] if detection else [""])])
