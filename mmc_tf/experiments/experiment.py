@@ -36,7 +36,7 @@ class Experiment:
     Args:
         name: what the command line calls it.
         source: paper, table or figure.
-        title: the first line of its file.
+        title: what it shows, in a line.
         header: what the file states: `paper`, `command`, `cost`, `published`, `measured`.
         datasets: without which it cannot run, except on the smoke budget.
         run: makes it.
@@ -51,7 +51,7 @@ class Experiment:
 
 
 def experiment(
-    name: str, *, source: str, datasets: tuple[str, ...]
+    name: str, *, source: str, datasets: tuple[str, ...], title: str | None = None
 ) -> Callable[[Callable[[Lab], Outcome]], Callable[[Lab], Outcome]]:
     """A decorator that enters a file's `run` under a name.
 
@@ -59,6 +59,8 @@ def experiment(
         name: lower-case letters, digits and hyphens.
         source: such as `MMC paper, Table 1`.
         datasets: see `Experiment`.
+        title: what it shows; None: the first line of the file. A file that makes several tables of the same
+            networks enters a function for each, and states its header once for all of them.
 
     Raises:
         ValueError: if the name is taken, or the file's docstring lacks a field of `HEADER`.
@@ -74,7 +76,7 @@ def experiment(
             Experiment(
                 name=name,
                 source=source,
-                title=docstring.split("\n", 1)[0].rstrip("."),
+                title=title or docstring.split("\n", 1)[0].rstrip("."),
                 header=header,
                 datasets=datasets,
                 run=run,

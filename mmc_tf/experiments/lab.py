@@ -114,7 +114,7 @@ class Lab:
             **dict(network.flags),
         }
         if plan.dataset == "digits" and network.loss == "HMMC":
-            flags["hierarchy"] = self._tree()
+            flags["hierarchy"] = self.tree("digits", _TREE)
         if self.seed:
             flags["seed"] = self.seed
         words = [network.method or "std", network.loss, plan.model or network.model or "", plan.dataset]
@@ -124,10 +124,16 @@ class Lab:
         self._ensure(path / runs.FINAL, path.name, [script, *format_flags(flags | where), "--resume"])
         return path
 
-    def _tree(self) -> pathlib.Path:
-        path = self.folder / "tree.json"
+    def tree(self, name: str, tree: Any) -> pathlib.Path:
+        """A file with a tree of classes, for `--hierarchy`.
+
+        Args:
+            name: of the file.
+            tree: nested sequences or mappings of class indices.
+        """
+        path = self.folder / "trees" / f"{name}.json"
         if not path.exists():
-            files.write_json(path, _TREE)
+            files.write_json(path, tree)
         return path
 
     def evaluate(
@@ -173,7 +179,13 @@ class Lab:
         return list(dict.fromkeys(self.budget.steps(number) for number in several))
 
     def module(
-        self, command: str, members: Sequence[pathlib.Path], *, name: str, **flags: Any
+        self,
+        command: str,
+        members: Sequence[pathlib.Path],
+        *,
+        name: str,
+        more: Sequence[str] = (),
+        **flags: Any,
     ) -> pathlib.Path:
         """The folder of results of `python -m mmc_tf.evaluation COMMAND RUN…`, made if it is not there.
 
@@ -181,14 +193,17 @@ class Lab:
             command: such as `mma`; one that takes `--output_dir`.
             members: the runs.
             name: the folder's, beside a digest of runs and flags.
+            more: arguments as they are typed, such as a flag that is given several times.
             flags: of the command; True stands for a flag without a value.
         """
         switches = [f"--{key}" for key, value in flags.items() if value is True]
         valued = {key: value for key, value in flags.items() if value is not True and value is not False}
         content = {"members": [member.name for member in members], "switches": switches, **valued}
+        if more:
+            content["more"] = list(more)
         path = self.folder / "evaluations" / _name([command, name], content)
         where = {"data_dir": self.data_dir, "output_dir": path}
-        words = ["-m", "mmc_tf.evaluation", command, *map(str, members), *switches]
+        words = ["-m", "mmc_tf.evaluation", command, *map(str, members), *more, *switches]
         self._ensure(path / DONE, path.name, [*words, *format_flags(valued | where)])
         return path
 
