@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmc_tf.evaluation.published import AT_TARGETED, AT_UNTARGETED, STANDARD
-from mmc_tf.experiments.lab import Network
+from mmc_tf.experiments.lab import Lab, Network
 
 _PGD_10 = (("epsilon", "8/255"), ("step_size", "2/255"), ("num_steps", 10))
 
@@ -48,3 +48,11 @@ METHODS = (
     Method("AT-10 un (SCE)", "SCE", AT_UNTARGETED),
     Method("AT-10 un (MMC-10)", "MMC", AT_UNTARGETED),
 )
+
+
+def chosen_methods(lab: Lab) -> tuple[Method, ...]:
+    """The rows that a budget has time for: the short one leaves out the adversarially trained networks."""
+    methods = lab.budget.rows(METHODS)
+    if lab.budget.name == "short":
+        methods = tuple(method for method in methods if method.training == STANDARD)
+    return methods

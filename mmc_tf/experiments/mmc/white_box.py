@@ -1,0 +1,70 @@
+"""PGD as Tables 1 and 5 have it: 10 and 50 steps of 2/255, targeted and not, at 8/255 and 16/255."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmc_tf.evaluation.published import RADII, PublishedRow
+from mmc_tf.evaluation.wording import radius
+from mmc_tf.experiments.lab import Lab
+from mmc_tf.experiments.mmc.cells import attack_cell, published_row
+from mmc_tf.experiments.outcome import Cell, clean_cell, find
+
+COLUMNS = tuple(
+    (epsilon, targeted, num_steps)
+    for epsilon in RADII
+    for num_steps in (10, 50)
+    for targeted in (True, False)
+)
+HEADER = (
+    "Clean",
+    *(
+        f"PGD-{num_steps} {'tar' if targeted else 'un'} {radius(epsilon)}"
+        for epsilon, targeted, num_steps in COLUMNS
+    ),
+)
+
+
+def evaluate_pgd(lab: Lab, run: pathlib.Path, *, dataset: str, **flags: Any) -> dict[bool, Mapping[str, Any]]:
+    """`results.json` of the untargeted (False) and of the targeted attacks (True).
+
+    Args:
+        lab: where they are.
+        run: the network's.
+        dataset: as the experiment calls it.
+        flags: beside these.
+    """
+    return {
+        targeted: lab.evaluate(
+            run,
+            "pgd",
+            dataset=dataset,
+            epsilon=("8/255", "16/255"),
+            num_steps=(10, 50),
+            step_size="2/255",
+            targeted=targeted,
+            **flags,
+        )
+        for targeted in (False, True)
+    }
+
+
+def pgd_cells(
+    lab: Lab, found: Mapping[bool, Mapping[str, Any]], published: Sequence[PublishedRow] = ()
+) -> tuple[Cell, ...]:
+    """The cells under `HEADER`.
+
+    Args:
+        lab: whose budget limits the steps.
+        found: as `evaluate_pgd` gives it.
+        published: the network's rows of the table; none for what the paper did not measure.
+    """
+    clean = 100 * published[0].clean_accuracy if published else None
+    cells = [clean_cell(found[False], clean)]
+    for epsilon, targeted, num_steps in COLUMNS:
+        record = find(found[targeted]["attacks"], epsilon=epsilon, num_steps=lab.budget.steps(num_steps))
+        row = published_row(published, epsilon=epsilon, targeted=targeted, num_steps=num_steps)
+        cells.append(attack_cell(record, row))
+    return tuple(cells)
