@@ -3,8 +3,8 @@
 paper     Pang et al., ICLR 2020, Appendix B.3, whose experiments are left as future work; C1 in 5 to 20 and C2 in
           0.1 to 2 on CIFAR-100
 command   python -m mmc_tf.experiments run mmc-appendix-b3-hmmc --budget=short --data_dir=DIR
-cost      short: six networks on CIFAR-10 beside one of mmc-table-1, 45 minutes on one core; paper: 13 networks of 200 epochs on
-          CIFAR-100
+cost      short: six networks on CIFAR-10 beside one of mmc-table-1, 45 minutes on one core; paper: 13 networks of 200
+          epochs on CIFAR-100
 published no numbers: hierarchical centers are to suit classes that are related, with C2 far below C1
 measured  see docs/RESULTS.md
 """

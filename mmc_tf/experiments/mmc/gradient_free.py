@@ -15,7 +15,8 @@ def evaluate_cw(lab: Lab, run: pathlib.Path, *, dataset: str, targeted: bool) ->
     The paper's scripts leave a descent that makes no progress, and so does this one where time is short.
     """
     flags = lab.budget.pick(
-        smoke={"cw_binary_search_steps": 2},
+        # Steps so long that the two that are taken find something.
+        smoke={"cw_binary_search_steps": 2, "cw_learning_rate": 2.0, "cw_initial_const": 100.0},
         short={"test_size": 20, "batch_size": 20, "cw_binary_search_steps": 5, "cw_abort_early": True},
         paper={"cw_binary_search_steps": 9},
     )
