@@ -1,0 +1,22 @@
+"""The features that SCE and MMC learn on MNIST.
+
+paper     reproducibility report, Figure 2 (Section 4.7)
+command   python -m mmc_tf.experiments run report-figure-2 --budget=short --data_dir=DIR
+cost      short: not yet measured
+published pictures without numbers: "the sample density is higher in the case of MMC"
+measured  see docs/RESULTS.md
+"""
+
+from __future__ import annotations
+
+from mmc_tf.experiments.experiment import experiment
+from mmc_tf.experiments.lab import Lab, Network
+from mmc_tf.experiments.outcome import Outcome
+from mmc_tf.experiments.reproducibility.feature_plots import LOSSES, compare_features
+
+
+@experiment("report-figure-2", source="Reproducibility report, Figure 2", datasets=("mnist",))
+def run(lab: Lab) -> Outcome:
+    """Both pictures."""
+    networks = {loss: Network(dataset="mnist", loss=loss, model="mnist") for loss in LOSSES}
+    return compare_features(lab, networks, dataset="mnist")
