@@ -96,6 +96,16 @@ def load_all() -> Registry[Experiment]:
     return EXPERIMENTS
 
 
+def names_in_order(registry: Registry[Experiment]) -> list[str]:
+    """All names, those of a source together and numbers by their value.
+
+    Example:
+        >>> names_in_order(dict.fromkeys(["mmc-table-2", "mma-table-15", "mma-table-3"]))
+        ['mma-table-3', 'mma-table-15', 'mmc-table-2']
+    """
+    return sorted(registry, key=lambda name: re.sub(r"\d+", lambda number: number[0].zfill(3), name))
+
+
 def parse_header(docstring: str) -> dict[str, str]:
     """The fields of `HEADER` in a docstring; a field's text may go on in indented lines.
 

@@ -9,7 +9,7 @@ from mmc_tf import files
 from mmc_tf.checks import argument_error, check_number
 from mmc_tf.experiments import writing
 from mmc_tf.experiments.budgets import BUDGETS
-from mmc_tf.experiments.experiment import Experiment, load_all
+from mmc_tf.experiments.experiment import Experiment, load_all, names_in_order
 from mmc_tf.experiments.lab import Lab
 
 ALL = "all"
@@ -66,7 +66,7 @@ def describe_all(lab_folder: pathlib.Path) -> str:
     """Every experiment with its source and cost, marked where the folder of a budget has its results."""
     registry = load_all()
     lines = []
-    for name in registry:
+    for name in names_in_order(registry):
         each = registry.get(name)
         done = (folder_of(name, lab_folder) / writing.RESULTS).exists()
         lines.append(f"{'*' if done else ' '} {name:24} {each.source}: {each.title}")
@@ -84,5 +84,5 @@ def _choose(names: Sequence[str]) -> list[Experiment]:
     if ALL in names:
         if len(names) > 1:
             raise argument_error("names", f"{ALL} alone, or names without it", ", ".join(names))
-        names = registry.names()
+        names = names_in_order(registry)
     return [registry.get(name) for name in dict.fromkeys(names)]

@@ -74,7 +74,7 @@ def test_the_list_marks_what_has_results(written, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "mmc-table-0"], "Invalid value for argument `experiment`. Expected one of mmc-"),
+        (["run", "mmc-table-0"], "Invalid value for argument `experiment`. Expected one of m"),
         (["run", "all", "mmc-table-1"], "Expected all alone, or names without it"),
         (["run", "mmc-table-1", "--seed=-1"], "Invalid value for argument `seed`"),
         (["run", "mmc-table-1", "--data_dir={tmp}"], "cifar10"),
@@ -99,7 +99,7 @@ def test_every_experiment_states_what_its_readers_need():
     for name in registry:
         each = registry.get(name)
         assert each.name == name
-        assert f"run {name}" in each.header["command"]
+        assert name in each.header["command"].split(" run ")[1].split()
         assert each.title
         assert each.title[-1] != "."
 
