@@ -79,4 +79,8 @@ def _compare(rows: tuple[Row, ...], tried: list[Attempt]) -> str:
     }
     best = max(rows, key=lambda row: row.accuracy).title
     here = max(found, key=found.get, default="none")
-    return f"Highest accuracy here: {here}; in the report: {best}."
+    spread = 100 * (max(found.values(), default=0) - min(found.values(), default=0))
+    return (
+        f"Highest accuracy here: {here}; in the report: {best}. All are within {spread:.2f} points, where 10,000 test "
+        "images tell 0.2 apart."
+    )
