@@ -1,9 +1,19 @@
 import pytest
 
-from mmc_tf.evaluation.published import PAPER, README, ROWS, TABLE_2, TABLE_3, TABLE_4, find_published
+from mmc_tf.evaluation.published import (
+    PAPER,
+    README,
+    ROWS,
+    TABLE_2,
+    TABLE_3,
+    TABLE_4,
+    TABLE_5,
+    find_published,
+    published_network,
+)
 
 
-def find(loss="MMC", training="standard", dataset="cifar10", **record):
+def find(loss="MMC", training="standard", dataset="cifar10", network=None, **record):
     asked = {
         "attack": "pgd",
         "norm": "linf",
@@ -12,7 +22,7 @@ def find(loss="MMC", training="standard", dataset="cifar10", **record):
         "targeted": False,
         "adaptive": True,
     }
-    return find_published(asked | record, dataset=dataset, loss=loss, training=training)
+    return find_published(asked | record, dataset=dataset, loss=loss, training=training, network=network)
 
 
 def test_table_1_is_whole():
@@ -154,3 +164,54 @@ def test_more_queries_and_cifar_100():
     assert [(row.text, row.source) for row in find(dataset="cifar100")] == [("23.4 %", TABLE_4)]
     (row,) = find(dataset="cifar100", attack="spsa", parameters={"samples": 128}, targeted=True)
     assert (row.text, row.clean_accuracy) == ("33.4 %", pytest.approx(0.719))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "loss", "network", "clean", "percents"),
+    [
+        ("cifar10", "SCE", "ResNet-32", 93.6, "≤1 3.7 ≤1 3.6 ≤1 2.7 ≤1 2.9"),
+        ("cifar10", "MMC", "ResNet-32", 92.7, "48.7 36.0 26.6 24.8 36.1 25.2 13.4 17.5"),
+        ("cifar10", "SCE", "ResNet-110", 94.7, "≤1 3.0 ≤1 2.9 ≤1 2.1 ≤1 2.0"),
+        ("cifar10", "MMC", "ResNet-110", 93.6, "54.7 46.0 34.4 31.4 41.0 30.7 16.2 21.6"),
+        ("cifar100", "SCE", "ResNet-32", 72.3, "≤1 7.8 ≤1 7.4 ≤1 4.8 ≤1 4.7"),
+        ("cifar100", "MMC", "ResNet-32", 71.9, "23.9 23.4 15.1 21.9 16.4 16.7 8.0 15.7"),
+        ("cifar100", "SCE", "ResNet-110", 74.8, "≤1 7.5 ≤1 7.3 ≤1 4.7 ≤1 4.5"),
+        ("cifar100", "MMC", "ResNet-110", 73.2, "34.6 22.4 23.7 16.5 24.1 14.9 13.9 10.5"),
+    ],
+)
+def test_table_5(dataset, loss, network, clean, percents):
+    columns = [(epsilon, steps, tar) for epsilon in (8, 16) for steps in (10, 50) for tar in (True, False)]
+    for (epsilon, steps, targeted), text in zip(columns, percents.split(), strict=True):
+        asked = {"epsilon": epsilon / 255, "num_steps": steps, "targeted": targeted}
+        rows = find(loss, dataset=dataset, network=network, **asked)
+        (row,) = [row for row in rows if row.source == TABLE_5]
+        assert (row.text, row.clean_accuracy) == (f"{text} %", pytest.approx(clean / 100))
+        # The other depth's number, and the tables that have ResNet-32 alone, do not compare with ResNet-110.
+        assert network == "ResNet-32" or rows == [row]
+
+
+def test_a_network_that_is_not_told_compares_with_what_it_compared_with_before():
+    assert TABLE_5 not in {row.source for row in find("SCE")}
+    assert [(row.text, row.source) for row in find(network="ResNet-32")] == [
+        ("36.0 %", PAPER),
+        ("36.0 %", TABLE_5),
+    ]
+    assert sum(row.source == TABLE_5 for row in ROWS) == 64
+
+
+@pytest.mark.parametrize(
+    ("model", "network"),
+    [
+        ("resnet32", "ResNet-32"),
+        ("resnet32v1", "ResNet-32"),
+        ("resnet47v2", "ResNet-32"),
+        ("resnet110", "ResNet-110"),
+        ("resnet164v2", "ResNet-110"),  # n = 18, as the original counts
+        ("resnet110v2", None),  # n = 12
+        ("resnet20", None),
+        ("lenet5", None),
+        (None, None),
+    ],
+)
+def test_a_network_of_the_tables_is_one_by_its_blocks(model, network):
+    assert published_network(model) == network

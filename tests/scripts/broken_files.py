@@ -6,6 +6,7 @@ import struct
 import zipfile
 
 import numpy as np
+from weight_files import LAMBDA, dense, network, write
 
 
 def idx(array, magic=8):
@@ -50,7 +51,7 @@ def write_model(path, image_shape=(8, 8, 1)):
 
 
 def write_runs(root):
-    """Runs that are finished, damaged, or none at all."""
+    """Runs that are finished, damaged, or none at all, and weight files of the original."""
     for name, loss in (("done", "MMC"), ("sce", "SCE"), ("cut", "MMC"), ("damaged", "MMC")):
         folder = root / "runs" / name
         folder.mkdir(parents=True)
@@ -71,3 +72,10 @@ def write_runs(root):
     (root / "text.keras").write_text("not a model")
     with zipfile.ZipFile(root / "other.keras", "w") as archive:
         archive.writestr("model.weights.h5", "")
+    weights = write(root / "weights.h5", network(end=[LAMBDA])).read_bytes()
+    (root / "cut.h5").write_bytes(weights[:-100])
+    (root / "page.h5").write_text("<!DOCTYPE html><title>Sign in</title>")
+    write(root / "softmax.h5", network(end=[dense(1, 64, 100)]))
+    write(root / "other.h5", network(end=[LAMBDA])[:-4])
+    write(root / "nothing.h5", [], layer_names=None)
+    write(root / "colour.h5", network(channels=4, end=[LAMBDA]))

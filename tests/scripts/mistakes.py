@@ -277,4 +277,48 @@ MISTAKES = {
         "a new or empty folder",
         "runs",
     ),
+    "weights that are a web page": (
+        f"{EVAL} --dataset=digits --released_weights=page.h5",
+        "`released_weights`. Expected a weight file of Keras 2",
+        "Received: released_weights=page.h5, an HTML page",
+    ),
+    "truncated weights": (
+        f"{EVAL} --dataset=digits --released_weights=cut.h5",
+        "released_weights=cut.h5, a truncated file of ",
+    ),
+    "weights without layers": (
+        f"{EVAL} --dataset=digits --released_weights=nothing.h5",
+        "nothing.h5, HDF5 without the attribute layer_names",
+    ),
+    "weights of another network": (
+        f"{EVAL} --dataset=digits --released_weights=other.h5",
+        "Expected the weights of a ResNet of the original code",
+        "with 7 convolutions where such a network has 6n+3",
+    ),
+    "weights for other classes": (
+        f"{EVAL} --dataset=digits --released_weights=softmax.h5",
+        "Expected a network for 10 classes (digits). Received: released_weights=softmax.h5, with 100",
+    ),
+    "weights for other channels": (
+        f"{EVAL} --dataset=digits --released_weights=colour.h5",
+        "Expected a network for images of 1 channels (digits). Received: released_weights=colour.h5, for 4",
+    ),
+    "weights of no data set": (
+        f"{EVAL} --released_weights=weights.h5",
+        "`dataset`. Expected a data set, since weights.h5 does not say its own",
+    ),
+    "weights and a checkpoint": (
+        f"{EVAL} --released_weights=weights.h5 --checkpoint=runs/done",
+        "Expected one network. Received: --released_weights=weights.h5 and --checkpoint=runs/done",
+    ),
+    "centers of weights without any": (
+        f"{EVAL} --dataset=digits --released_weights=weights.h5 --centers=none.mat",
+        "`centers`. Expected a .mat or .npy file",
+        "none.mat",
+    ),
+    "objective of weights without centers": (
+        f"{EVAL} --dataset=digits --released_weights=softmax.h5 --objective=mmc",
+        "without MM centers",
+        "loss SCE",
+    ),
 }
