@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmc_tf.experiments.outcome import Cell, Table
-from mmc_tf.report.colours import series_style
+from mmc_tf.report.colours import SERIES, series_style
 from mmc_tf.report.drawing import add_legend, drawing_style, new_figure
 
 if TYPE_CHECKING:
@@ -55,27 +55,32 @@ def draw_theorems(groups: Mapping[str, Sequence[Group]], *, titles: Mapping[str,
     """A panel a theorem: log density against the loss, of the largest groups."""
     shown = {loss: each for loss, each in groups.items() if each}
     with drawing_style():
-        figure = new_figure(0.4 + 3.7 * len(shown), 3.6)
+        figure = new_figure(0.4 + 4.0 * len(shown), 4.0)
         panels = figure.subplots(1, len(shown), squeeze=False)[0]
         for axes, (loss, each) in zip(panels, shown.items(), strict=True):
             largest = [group.finite() for group in each[:_SHOWN]]
             for number, group in enumerate(largest):
-                style = series_style(number)
-                axes.plot(
-                    group.loss,
-                    group.measured,
-                    **style,
-                    linestyle="",
-                    label=f"{group.name.replace('-', ', runner-up ')}: measured",
-                )
-                line = ("-", "--", ":")[number]
-                axes.plot(group.loss, group.predicted, color=style["color"], linestyle=line, label="theorem")
+                label = group.name.replace("-", ", runner-up ")
+                axes.plot(group.loss, group.measured, **series_style(number), linestyle="", label=label)
+            for kind, width in (("predicted", 1.6), ("corrected", 0.8)):
+                for number, group in enumerate(largest):
+                    style = {"color": SERIES[number], "linestyle": ("-", "--", ":")[number]}
+                    word = "theorem" if kind == "predicted" else "corrected"
+                    axes.plot(group.loss, getattr(group, kind), linewidth=width, label=word, **style)
             values = np.concatenate([group.loss for group in largest])
             if len(values) and values.max() > _WIDE_RANGE * values.min():
                 axes.set_xscale("log")
             axes.set_title(titles[loss])
             axes.set_xlabel("loss C")
-            axes.legend(title="class k", fontsize=7.5, title_fontsize=7.5)
+            axes.legend(
+                title="measured for class k, predicted by the theorem and by the corrected one",
+                fontsize=7.5,
+                title_fontsize=7.5,
+                ncols=3,
+                handlelength=2.6,
+                loc="upper center",
+                bbox_to_anchor=(0.5, -0.2),
+            )
         panels[0].set_ylabel("log10 of the sample density")
     return figure
 

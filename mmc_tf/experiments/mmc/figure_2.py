@@ -80,8 +80,8 @@ def run(lab: Lab) -> Outcome:
         figure = density_figures.draw_theorems(groups, titles=_THEOREMS)
         caption = (
             "Log density of training features against the loss, for the three largest groups: classes k (MMC), "
-            "pairs of class k and runner-up (L-GM). Markers: measured; lines: the theorems, with a normal "
-            "distribution of the loss."
+            "pairs of class k and runner-up (L-GM). Markers: measured; thick lines: the theorems, with a normal "
+            "distribution of the loss; thin lines: the same with shells of thickness |dr/dC| ΔC."
         )
         pictures.append(Picture("theorems", "", caption, figure, is_wide=True))
     caption = (
