@@ -134,13 +134,13 @@ def _attack(
             values[name] = value
             given.add(name)
     _ignore(method, said, values, given, notes)
-    if softmax is None and not said["model_1"]:
+    takes_objective = values["attack"][0] in SETTING_ATTACKS["objective"]
+    if softmax is None and takes_objective and not said["model_1"]:
         values["adaptive"] = False
         defaults.append("--normalize_output_for_ball=True")
     words = [
         _word(name, values[name]) for name in dict.fromkeys(("attack", "targeted", *changes, "num_steps"))
     ]
-    takes_objective = values["attack"][0] in SETTING_ATTACKS["objective"]
     words.append(("--adaptive" if values["adaptive"] else "--noadaptive") if takes_objective else "")
     notes.insert(0, "read as " + " ".join(word for word in words if word))
     if defaults:

@@ -86,7 +86,7 @@ def describe(
 ) -> str:
     """The plan as the script prints it before it begins, with what was understood of the original's flags."""
     image = split.part(0, 1).as_float()[0]
-    head, classes = plan.find_head(network.model, image), plan.count_classes_of(network.model, image)
+    classes = plan.count_classes_of(network.model, image)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     lines = [
         *(f"{'original' if number == 0 else '':9}{note}" for number, note in enumerate(notes)),
@@ -94,7 +94,8 @@ def describe(
         *(f"{'found' if number == 0 else '':9}{note}" for number, note in enumerate(network.notes())),
         f"images   {_describe_images(len(split), shard)} of {source}",
         *(
-            f"{'attacks' if number == 0 else '':9}{plan.describe_attack(label, attack, head, classes)}"
+            f"{'attacks' if number == 0 else '':9}"
+            f"{plan.describe_attack(label, attack, plan.head_climbed(network.model, attack, image), classes)}"
             for number, (label, attack) in enumerate(attacks)
         ),
         *(["crafted  in bfloat16, judged in float32"] if attack_precision == "bfloat16" else []),

@@ -14,7 +14,7 @@ from mmc_tf import attacks as attack_room
 from mmc_tf.attacks import Attack, Ensemble, Source
 from mmc_tf.attacks.arguments import check_call, check_logits_of
 from mmc_tf.attacks.oracle import Model, call_model
-from mmc_tf.attacks.transfer import METHODS
+from mmc_tf.attacks.transfer import METHODS, Transfer
 from mmc_tf.attacks.vote_pgd import STRATEGIES
 from mmc_tf.checks import argument_error
 from mmc_tf.evaluation.presets import Subject, find_entries
@@ -198,6 +198,17 @@ def find_head(model: Model, image: np.ndarray) -> Any:
     return None if call is None else call.head
 
 
+def head_climbed(model: Model, attack: Attack, image: np.ndarray) -> Any:
+    """The head that decides an attack's objective: the source's for transfer.
+
+    Args:
+        model: the classifier that is attacked.
+        attack: the attack.
+        image: one image (H, W, C) float32.
+    """
+    return find_head(attack.source.model if isinstance(attack, Transfer) else model, image)
+
+
 def check_attacks(model: Model, image: np.ndarray, attacks: Sequence[tuple[str, Attack]]) -> None:
     """Makes sure that there are attacks, that labels tell them apart, and that their objectives fit the
     model.
@@ -244,6 +255,6 @@ def describe_attack(label: str, attack: Attack, head: Any, num_classes: int) -> 
         words = [", then ".join(name for name, _ in attack.stages(num_classes)) + " on survivors"]
     elif attack.radius == "least":
         words.append("least distance" + ("" if attack.epsilon is None else ", judged within epsilon"))
-    elif attack.radius == "fixed" and attack.takes_objective:
+    elif attack.radius == "fixed" and attack.takes_objective and attack.takes_iterate:
         words.append("success at any iterate" if attack.iterate == "any" else "success at the last iterate")
     return f"{label}: {', '.join(words)}"

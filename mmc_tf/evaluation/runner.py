@@ -17,7 +17,6 @@ from mmc_tf.attacks.compiling import forward
 from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.ensemble import Ensemble, Stages
 from mmc_tf.attacks.oracle import Model, predict
-from mmc_tf.attacks.transfer import Transfer
 from mmc_tf.checks import check_choice, check_number
 from mmc_tf.data import Split
 from mmc_tf.evaluation import records, store
@@ -26,7 +25,7 @@ from mmc_tf.evaluation.examples import Examples, Shard, choose_examples, full_ba
 from mmc_tf.evaluation.features import gather_features
 from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, versions
 from mmc_tf.evaluation.outcomes import Outcome, tally, to_arrays
-from mmc_tf.evaluation.plan import check_attacks, count_classes_of, find_head, name_attack
+from mmc_tf.evaluation.plan import check_attacks, count_classes_of, find_head, head_climbed, name_attack
 from mmc_tf.evaluation.probes import examine, look_at_output
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.rounding import judge_rounded
@@ -152,12 +151,6 @@ def _attack_examples(
     return verdicts
 
 
-def _head_climbed(work: _Work, attack: Attack) -> Any:
-    """The head that decides the attack's objective: the source's for transfer."""
-    model = attack.source.model if isinstance(attack, Transfer) else work.model
-    return find_head(model, work.examples.first_image())
-
-
 def _told_apart(stages: Stages) -> Stages:
     """The stages of an ensemble, those of one name labelled by their settings."""
     names = [name for name, _ in stages]
@@ -169,13 +162,14 @@ def _attack_all(work: _Work, attack: Attack, *, stage: str, label: str, correct:
 
     The stages of an ensemble see, each in full batches, the survivors of the ones before.
     """
-    head = _head_climbed(work, attack)
+    image = work.examples.first_image()
+    head = head_climbed(work.model, attack, image)
     if not isinstance(attack, Ensemble):
         verdicts = _attack_examples(work, attack, stage=stage, label=label, candidates=correct)
         return Outcome(records.describe(label, attack, head=head), verdicts)
     verdicts = work.nothing_attacked(correct)
     outcomes = []
-    num_classes = count_classes_of(work.model, work.examples.first_image())
+    num_classes = count_classes_of(work.model, image)
     for number, (name, member) in enumerate(_told_apart(attack.stages(num_classes))):
         later = _attack_examples(
             work,
@@ -186,7 +180,9 @@ def _attack_all(work: _Work, attack: Attack, *, stage: str, label: str, correct:
         )
         verdicts = verdicts.then(later, stage=number)
         later = verdicts.left_by(later)
-        outcomes.append(Outcome(records.describe(name, member, head=_head_climbed(work, member)), later))
+        outcomes.append(
+            Outcome(records.describe(name, member, head=head_climbed(work.model, member, image)), later)
+        )
     description = records.describe(label, attack, head=head, is_ensemble=True)
     return Outcome(description, verdicts, tuple(outcomes))
 
