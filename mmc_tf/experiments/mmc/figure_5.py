@@ -111,7 +111,7 @@ def _draw_panel(axes: Axes, points: np.ndarray) -> None:
         axes.plot([0, point[0]], [0, point[1]], color=MUTED, linestyle=":", linewidth=1.0)
         axes.scatter(*point[:2], s=36, color=INK, zorder=3)
         # Above the vertex behind, whose edges go downwards.
-        away = (0.8, 0.6) if place == farthest else point[:2] / np.linalg.norm(point[:2])
+        away = (0.5, 0.85) if place == farthest else point[:2] / np.linalg.norm(point[:2])
         axes.annotate(
             rf"$\mu_{place + 1}$",
             point[:2],
