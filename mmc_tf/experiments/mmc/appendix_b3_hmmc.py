@@ -76,7 +76,7 @@ def kinds_of(groups: Any) -> np.ndarray:
 def _row(
     lab: Lab, dataset: str, pair: tuple[float, float] | None, kinds: np.ndarray
 ) -> tuple[str, tuple[Cell, ...]]:
-    folder = lab.train(_network(lab, dataset, pair))
+    folder = lab.train(hierarchical_network(lab, dataset, pair))
     attack = {"dataset": dataset, "epsilon": "8/255", "step_size": "2/255"}
     found = lab.evaluate(folder, "pgd", num_steps=10, **attack)
     margin = {"num_steps": 50, "objective": "margin", **attack}
@@ -103,7 +103,8 @@ def kind_accuracy(labels: np.ndarray, predictions: np.ndarray, kinds: np.ndarray
     return float(100 * np.mean(kinds[labels] == kinds[predictions]))
 
 
-def _network(lab: Lab, dataset: str, pair: tuple[float, float] | None) -> Network:
+def hierarchical_network(lab: Lab, dataset: str, pair: tuple[float, float] | None) -> Network:
+    """The network of two norms, C1 and C2; MMC's with its own centers for None."""
     if pair is None:
         return Network(dataset=dataset, loss="MMC", model="resnet32")
     flags: dict[str, Any] = {"scale": pair[0], "sub_scale": pair[1]}
