@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks.base import Attack
-from mmc_tf.attacks.compiling import forward
 from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.ensemble import Ensemble, Stages
-from mmc_tf.attacks.oracle import Model, predict
+from mmc_tf.attacks.oracle import Model
 from mmc_tf.checks import check_choice, check_number
 from mmc_tf.data import Split
 from mmc_tf.evaluation import records, store
+from mmc_tf.evaluation.clean import predict_clean, score_clean
 from mmc_tf.evaluation.detection import SCORES
 from mmc_tf.evaluation.examples import Examples, Shard, choose_examples, full_batches
 from mmc_tf.evaluation.features import gather_features
@@ -38,39 +38,6 @@ def _rows(batch_size: int) -> int:
     """The least number of rows, `batch_size` or more, that the replicas of the current strategy can share."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     return -(-batch_size // replicas) * replicas
-
-
-def _predict_clean(
-    model: Model, examples: Examples, folder: store.EvaluationFolder, batch_size: int, progress: NoProgress
-) -> np.ndarray:
-    """Clean predictions (N,); an interrupted run's own ones are kept, for they decided whom it attacked."""
-    kept = folder.batches("clean")
-    if kept:
-        return kept[0]["predictions"]
-    progress.start("clean", len(examples))
-    predictions = []
-    for positions, count in full_batches(np.arange(len(examples)), batch_size):
-        images = tf.constant(examples.take(positions)[0])
-        predictions.append(predict(forward(model, images)(images)).numpy()[:count])
-        progress.advance(count)
-    progress.finish()
-    folder.append("clean", {"predictions": np.concatenate(predictions)})
-    return np.concatenate(predictions)
-
-
-def _score_clean(
-    model: Model, examples: Examples, folder: store.EvaluationFolder, batch_size: int
-) -> np.ndarray:
-    """Detection scores (N, 3) of the clean images; an interrupted run's own ones are kept."""
-    kept = folder.batches("clean-scores")
-    if kept:
-        return kept[0]["scores"]
-    scores = [
-        score_images(model, examples.take(positions)[0], batch_size=batch_size)[:count]
-        for positions, count in full_batches(np.arange(len(examples)), batch_size)
-    ]
-    folder.append("clean-scores", {"scores": np.concatenate(scores)})
-    return np.concatenate(scores)
 
 
 def _attack_batch(attack: Attack, work: _Work, positions: np.ndarray, count: int) -> dict[str, np.ndarray]:
@@ -302,7 +269,7 @@ def evaluate(
         return finished
     progress = progress or NoProgress()
     rows = _rows(min(batch_size, len(examples)))
-    clean = _predict_clean(model, examples, folder, rows, progress)
+    clean = predict_clean(model, examples, folder, rows, progress)
     correct = clean == examples.labels
     diagnosis = folder.remember("output", lambda: {"output": look_at_output(model, examples)})
     num_classes = count_classes_of(model, image)
@@ -316,7 +283,7 @@ def evaluate(
         outcomes.append(_attack_all(work, attack, stage=f"attack-{number}", label=label, correct=correct))
     about = {"labels": examples.labels, "clean": clean}
     if detection:
-        about["clean_scores"] = _score_clean(model, examples, folder, rows)
+        about["clean_scores"] = score_clean(model, examples, folder, rows)
     diagnosis |= _probe(work, attacks, outcomes) if diagnose else {}
     results = {
         "schema_version": records.SCHEMA_VERSION,

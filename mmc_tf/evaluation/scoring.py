@@ -9,6 +9,7 @@ from mmc_tf.attacks.compiling import compiled
 from mmc_tf.attacks.objectives import pick, read_scores
 from mmc_tf.attacks.oracle import Model, call_model, predict
 from mmc_tf.evaluation.detection import suspicion
+from mmc_tf.evaluation.examples import Examples, full_batches
 
 
 def _look(model: Model, images: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -44,3 +45,12 @@ def score_images(model: Model, images: np.ndarray, *, batch_size: int = 100) -> 
         looks = compiled(model, "detection", _look, (batch,))(batch)
         rows.append(suspicion(*(look.numpy() for look in looks))[: len(part)])
     return np.concatenate(rows)
+
+
+def score_examples(model: Model, examples: Examples, *, batch_size: int = 100) -> np.ndarray:
+    """`score_images` of an evaluation's clean images, read batch by batch; (N, 3) float64."""
+    scores = [
+        score_images(model, examples.take(positions)[0], batch_size=batch_size)[:count]
+        for positions, count in full_batches(np.arange(len(examples)), batch_size)
+    ]
+    return np.concatenate(scores)
