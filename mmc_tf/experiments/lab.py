@@ -116,7 +116,8 @@ class Lab:
         if plan.dataset == "digits" and network.loss == "HMMC":
             flags["hierarchy"] = self.tree("digits", _TREE)
         if self.seed:
-            flags["seed"] = self.seed
+            # Networks that differ by their own seed stay apart.
+            flags["seed"] = self.seed + flags.get("seed", 0)
         words = [network.method or "std", network.loss, plan.model or network.model or "", plan.dataset]
         path = self.folder / "runs" / _name(words, flags)
         script = "train_std.py" if network.method is None else "train_at.py"

@@ -3,6 +3,7 @@
 import pytest
 
 from mmc_tf.experiments.budgets import BUDGETS
+from mmc_tf.experiments.lab import Lab
 from mmc_tf.experiments.mma import cifar10_l2, cifar10_linf, figure_3, mnist_l2, mnist_linf
 from mmc_tf.experiments.mma.networks import Row, fixed_radius, max_margin, step_size
 from mmc_tf.experiments.mma.published.reading import Accuracies, Distances
@@ -158,3 +159,15 @@ def test_the_figures_networks_are_in_their_sets():
     assert set(figure_3.CIFAR) <= {row.name for row in cifar10_linf.NETWORKS.rows}
     assert set(figure_3.MNIST) <= set(mnist_linf.NETWORKS.short)
     assert set(cifar10_l2.TRACKED) == {row.name for row in cifar10_l2.NETWORKS.rows if row.is_tracked}
+
+
+def test_two_seeds_of_a_network_stay_two_whatever_the_labs(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Lab, "_ensure", lambda self, done, name, words: asked.append(words))
+    subject = Lab(PAPER, work_dir=tmp_path, seed=1)
+    paths = {mnist_linf.NETWORKS.train(subject, row) for row in max_margin("MMA", ("0.45",))}
+    assert len(paths) == 2
+    assert [next(word for word in words if word.startswith("--seed")) for words in asked] == [
+        "--seed=1",
+        "--seed=2",
+    ]
