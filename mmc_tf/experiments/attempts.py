@@ -6,12 +6,15 @@ import pathlib
 import re
 from dataclasses import dataclass
 
+from mmc_tf import files
 from mmc_tf.checks import UserError
 from mmc_tf.evaluation.statistics import wilson_interval
 from mmc_tf.experiments.lab import Lab, Network
 from mmc_tf.experiments.outcome import Cell
 from mmc_tf.training import log, runs
 
+# What a run's folder holds of a training that failed.
+FAILURE = "failure.txt"
 # What the training loop says of the two ways in which it gives up (`mmc_tf.training.failures`).
 _DIVERGED = re.compile(r"became \S+ at step (\d+)")
 _COLLAPSED = re.compile(r"features collapsed to the origin by step (\d+)")
@@ -33,15 +36,22 @@ class Attempt:
 def attempt(lab: Lab, network: Network) -> Attempt:
     """Trains a network; that its loss becomes infinite or its features collapse is a result, not an error.
 
+    A failure is noted in the run's folder and not tried again: a run resumed after it would fail at another step.
+
     Raises:
         UserError: if training fails for another reason.
     """
+    note = lab.run_folder(network) / FAILURE
+    if note.exists():
+        return Attempt(None, note.read_text(encoding="utf-8").strip())
     try:
         return Attempt(lab.train(network))
     except UserError as error:
         failure = describe_failure(str(error))
         if not failure:
             raise
+        with files.replacing(note) as temporary:
+            temporary.write_text(failure + "\n", encoding="utf-8")
         return Attempt(None, failure)
 
 

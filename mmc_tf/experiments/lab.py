@@ -103,6 +103,16 @@ class Lab:
         Raises:
             UserError: if training fails.
         """
+        path, words = self._training(network)
+        self._ensure(path / runs.FINAL, path.name, words)
+        return path
+
+    def run_folder(self, network: Network) -> pathlib.Path:
+        """Where the network's run is or would be."""
+        return self._training(network)[0]
+
+    def _training(self, network: Network) -> tuple[pathlib.Path, list[str]]:
+        """The run's folder, and the command that trains it."""
         plan = self.plan(network.dataset)
         settings = plan.standard if network.method is None else plan.adversarial
         flags = {
@@ -122,8 +132,7 @@ class Lab:
         path = self.folder / "runs" / _name(words, flags)
         script = "train_std.py" if network.method is None else "train_at.py"
         where = {"data_dir": self.data_dir, "runs_dir": path.parent, "run_name": path.name}
-        self._ensure(path / runs.FINAL, path.name, [script, *format_flags(flags | where), "--resume"])
-        return path
+        return path, [script, *format_flags(flags | where), "--resume"]
 
     def tree(self, name: str, tree: Any) -> pathlib.Path:
         """A file with a tree of classes, for `--hierarchy`.

@@ -30,22 +30,28 @@ def test_the_loops_own_words_are_understood(fail, words):
 
 
 class FailingLab:
-    def __init__(self, message):
+    def __init__(self, folder, message):
+        self.folder = folder
         self.message = message
+
+    def run_folder(self, network):
+        return self.folder
 
     def train(self, network):
         raise UserError(self.message)
 
 
-def test_a_failed_training_is_a_result():
-    assert attempt(FailingLab("failed: the loss became nan at step 3 with"), NETWORK) == Attempt(
-        None, "diverged at step 3"
-    )
+def test_a_failed_training_is_a_result_and_not_tried_again(tmp_path):
+    expected = Attempt(None, "diverged at step 3")
+    assert attempt(FailingLab(tmp_path, "failed: the loss became nan at step 3 with"), NETWORK) == expected
+    # A resumed run would fail at a later step.
+    assert attempt(FailingLab(tmp_path, "failed: the loss became nan at step 9 with"), NETWORK) == expected
 
 
-def test_other_failures_stay_errors():
+def test_other_failures_stay_errors(tmp_path):
     with pytest.raises(UserError, match="no such data set"):
-        attempt(FailingLab("no such data set"), NETWORK)
+        attempt(FailingLab(tmp_path, "no such data set"), NETWORK)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_failure_stands_in_its_cell_beside_the_published_number():
