@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+# How far out names stand, in lengths of a center.
+_OUTSIDE = 1.47
+
+
 def demo_network(lab: Lab, loss: str, *, steps: int = 0) -> Network:
     """A network with two features.
 
@@ -34,9 +38,17 @@ def demo_network(lab: Lab, loss: str, *, steps: int = 0) -> Network:
 
 
 def scatter_classes(
-    axes: Axes, features: np.ndarray, labels: np.ndarray, *, names: Sequence[str], size: float = 5
+    axes: Axes,
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    names: Sequence[str],
+    centers: np.ndarray | None = None,
+    size: float = 5,
 ) -> None:
-    """Features (N, 2) in the colours of their classes, each class named where most of it lies."""
+    """Features (N, 2) in the colours of their classes, each class named within most of it, or outside its center."""
+    if centers is not None:
+        axes.update_datalim(1.1 * _OUTSIDE * centers)
     for label in np.unique(labels):
         members = features[labels == label]
         axes.scatter(
@@ -51,7 +63,7 @@ def scatter_classes(
         )
         axes.annotate(
             names[label],
-            np.median(members, axis=0),
+            np.median(members, axis=0) if centers is None else _OUTSIDE * centers[label],
             ha="center",
             va="center",
             fontsize=8,
@@ -60,3 +72,4 @@ def scatter_classes(
             zorder=5,
             bbox={"boxstyle": "circle,pad=0.12", "facecolor": "white", "alpha": 0.75, "linewidth": 0},
         )
+    axes.autoscale_view()

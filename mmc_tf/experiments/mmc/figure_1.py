@@ -110,7 +110,8 @@ def draw(found: dict[str, list[Outputs]], *, steps: list[int], names: tuple[str,
         grid = figure.subplots(len(LOSSES), len(steps), squeeze=False)
         for row, loss in zip(grid, LOSSES, strict=True):
             for axes, outputs, number in zip(row, found[loss], steps, strict=True):
-                scatter_classes(axes, outputs.features, outputs.labels, names=names)
+                centers = outputs.head.get("centers")
+                scatter_classes(axes, outputs.features, outputs.labels, names=names, centers=centers)
                 _draw_contours(axes, outputs, loss)
                 axes.set_title(f"{loss}, {number:,} steps")
                 axes.grid(visible=False)

@@ -191,7 +191,14 @@ def draw(
         grid = figure.subplots(len(chosen), 2, squeeze=False, sharex=True, sharey=True)
         for row, index in zip(grid, chosen, strict=True):
             for axes, targeted in zip(row, (False, True), strict=True):
-                scatter_classes(axes, outputs.features, outputs.labels, names=names, size=3)
+                scatter_classes(
+                    axes,
+                    outputs.features,
+                    outputs.labels,
+                    names=names,
+                    centers=outputs.head["centers"],
+                    size=3,
+                )
                 for number, kind in enumerate(ATTACKS):
                     if kind[0] == targeted:
                         _draw_path(axes, paths[number, :, index], is_adaptive=kind[1])
