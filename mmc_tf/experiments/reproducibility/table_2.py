@@ -2,7 +2,7 @@
 
 paper     Reproducibility report on Pang et al., Table 2; three networks
 command   python -m mmc_tf.experiments run report-table-2 --budget=short --data_dir=DIR
-cost      short: three networks of 6 epochs, 10 minutes on two cores; paper: of 50 epochs
+cost      short: three networks of 6 epochs, 18 minutes on a shared core; paper: of 50 epochs
 published momentum SGD 99.69 %, Adam 99.53 %, RMSProp 99.40 %; SGD takes the least time
 measured  see docs/RESULTS.md
 
