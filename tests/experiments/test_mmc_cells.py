@@ -6,6 +6,7 @@ from mmc_tf.evaluation.published import AT_UNTARGETED, PAPER, RESNET_110, TABLE_
 from mmc_tf.experiments.mmc.cells import (
     agreeing_pairs,
     attack_cell,
+    broken_distance_cell,
     distance_cell,
     missed_note,
     order_notes,
@@ -50,6 +51,8 @@ def test_distances_count_misclassified_images_with_zero_and_leave_out_what_was_n
     record = {"examples": 10, "attacked": 8, "found": 7, "distance": {"mean": 0.36}}
     assert distance_cell(record).measured == pytest.approx(0.28)
     assert distance_cell({**record, "distance": None}).text == "-"
+    assert broken_distance_cell(record).text == "0.36"
+    assert broken_distance_cell({**record, "distance": None}).text == "-"
     row = published_row(published_rows(TABLE_4, "MMC", dataset="cifar100"), attack="cw", targeted=False)
     assert distance_cell(record, row, digits=3).text == "0.280 (0.085)"
     assert missed_note([record, record], "C&W").startswith("C&W found nothing for 2 of 16 images")

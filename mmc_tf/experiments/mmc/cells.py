@@ -71,6 +71,12 @@ def distance_cell(
     return Cell(measured=mean, published=published, digits=digits)
 
 
+def broken_distance_cell(record: Mapping[str, Any] | None, *, digits: int = 2) -> Cell:
+    """The mean l2 distance to the adversarial images that were found: it does not shrink with the clean accuracy."""
+    measured = None if record is None or record["distance"] is None else record["distance"]["mean"]
+    return Cell(measured=measured, digits=digits)
+
+
 def missed_note(records: Sequence[Mapping[str, Any]], what: str) -> str | None:
     """A sentence about searches that found nothing; None if all did.
 
