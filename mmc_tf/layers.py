@@ -11,6 +11,7 @@ Example:
 """
 
 import mmc_tf.losses  # noqa: F401  registers the losses too
+from mmc_tf.models.activations import RisingLeakyReLU
 from mmc_tf.models.heads import (
     CenterLossLogits,
     DenseLogits,
@@ -39,6 +40,7 @@ __all__ = [
     "MMLDALogits",
     "PerImageStandardization",
     "RepeatChannels",
+    "RisingLeakyReLU",
     "SubtractPixelMean",
     "ZCAWhitening",
 ]

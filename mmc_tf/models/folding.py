@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from mmc_tf.checks import check_choice
+from mmc_tf.models.activations import RisingLeakyReLU
 
 PRECISIONS = ("float32", "bfloat16")
 _GRAPHS = ("Functional", "Sequential")  # by name: a subclass may do more in its `call` than its graph says
@@ -19,7 +20,7 @@ _HALVED = (
     keras.layers.BatchNormalization,
     keras.layers.Activation,
     keras.layers.ReLU,
-    keras.layers.LeakyReLU,
+    RisingLeakyReLU,
     keras.layers.Add,
     keras.layers.Dropout,
     keras.layers.Identity,
@@ -67,7 +68,8 @@ def folded_copy(model: Any, *, precision: str = "float32") -> Any:
     Returns:
         The copy. Or the model itself, where there is nothing to gain (no batch norm in float32, no convolution
         in bfloat16), and where it cannot be copied by its graph: another kind of model, layers without a
-        configuration, layers in another precision than float32.
+        configuration, layers in another precision than float32; or where the copy would be wrong, since TensorFlow
+        fuses Keras' leaky ReLU with convolutions that no batch norm follows (see `RisingLeakyReLU`).
 
     Raises:
         UserError: for another precision.
@@ -85,7 +87,7 @@ def folded_copy(model: Any, *, precision: str = "float32") -> Any:
     gainful = keras.layers.BatchNormalization if precision == "float32" else keras.layers.Conv2D
     if not any(type(layer) is gainful for layer in layers):
         return model
-    if any(layer.compute_dtype != "float32" for layer in layers):
+    if any(layer.compute_dtype != "float32" or _is_leaky(layer) for layer in layers):
         return model
     try:
         return _copy_graph(model, precision)
@@ -98,6 +100,13 @@ def _is_graph(model: Any) -> bool:
     if not isinstance(model, keras.Model) or type(model).__name__ not in _GRAPHS or not model.built:
         return False
     return len(model.inputs) == len(model.outputs) == 1
+
+
+def _is_leaky(layer: keras.layers.Layer) -> bool:
+    """Whether a layer is Keras' own leaky ReLU, or applies it to its output."""
+    if isinstance(layer, keras.layers.LeakyReLU):
+        return True
+    return getattr(layer, "activation", None) is keras.activations.leaky_relu
 
 
 def _all_layers(model: keras.Model) -> list[keras.layers.Layer]:

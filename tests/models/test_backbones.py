@@ -6,6 +6,7 @@ Longer than 300 lines because a hundred of them are the tables.
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mmc_tf.checks import UserError
 from mmc_tf.models.backbones import BackboneOptions, build_backbone
@@ -288,6 +289,15 @@ def test_leaky_relu_has_slope_a_tenth_everywhere():
     for layer in activations:
         np.testing.assert_allclose(layer(np.float32([-2, 3])), [-0.2, 3], rtol=1e-6)
     assert len(activations) == 7
+
+
+@pytest.mark.parametrize("use_bn", [True, False])
+def test_leaky_networks_are_the_same_in_a_graph(use_bn):
+    """TensorFlow's fusion of Keras' own leaky ReLU is wrong by a tenth of the logits without batch norms."""
+    model = build("resnet8", use_leaky=True, use_bn=use_bn)
+    images = tf.constant(np.random.default_rng(0).random((2, *model.input_shape[1:]), np.float32))
+    eager = model(images).numpy()
+    assert np.abs(tf.function(model)(images).numpy() - eager).max() < 1e-4 * np.abs(eager).max()
 
 
 @pytest.mark.parametrize(("dropout", "rates"), [(None, [0.5]), (0.0, []), (0.3, [0.3])])

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mmc_tf.checks import UserError
 from mmc_tf.models import BackboneOptions, build_classifier, head_call
@@ -178,3 +179,20 @@ def test_a_network_in_mixed_precision_is_left_as_it_is():
     x = keras.layers.Conv2D(3, 3, dtype="mixed_bfloat16")(inputs)
     model = keras.Model(inputs, keras.layers.Flatten()(keras.layers.BatchNormalization()(x)))
     assert folded_copy(model) is model
+
+
+def test_keras_leaky_relu_is_not_folded_into():
+    """Without the batch norm between, TensorFlow would fuse it with the convolution, and compute it wrongly."""
+    inputs = keras.Input((8, 8, 3))
+    for activation in (keras.layers.LeakyReLU(0.1), keras.layers.Activation("leaky_relu")):
+        x = activation(keras.layers.BatchNormalization()(keras.layers.Conv2D(3, 3)(inputs)))
+        model = keras.Model(inputs, keras.layers.Flatten()(x))
+        assert folded_copy(model) is model
+
+
+def test_the_folded_copy_of_a_leaky_network_agrees_in_a_graph():
+    model = build("resnet8", options=BackboneOptions(use_leaky=True))
+    graph = tf.function(folded_copy(model))
+    np.testing.assert_allclose(
+        graph(IMAGES), logits_of(model), rtol=0, atol=1e-4 * np.abs(logits_of(model)).max()
+    )

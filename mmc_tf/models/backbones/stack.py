@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from mmc_tf.checks import argument_error
+from mmc_tf.models.activations import RisingLeakyReLU
 from mmc_tf.models.backbones.options import BackboneOptions
 
 LEAKY_SLOPE = 0.1
@@ -72,7 +73,7 @@ class Stack:
         """ReLU, or leaky ReLU by `use_leaky`."""
         name = self._name("activation")
         if self.options.use_leaky:
-            return keras.layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=name)(x)
+            return RisingLeakyReLU(LEAKY_SLOPE, name=name)(x)
         return keras.layers.Activation("relu", name=name)(x)
 
     def add(self, shortcut, x):
