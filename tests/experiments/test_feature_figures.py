@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from mmc_tf.attacks.pgd import PGD
 from mmc_tf.centers import simplex_centers
 from mmc_tf.evaluation.report.feature_map import choose_plane
 from mmc_tf.experiments.mmc import figure_1, figure_3a, figure_3b, figure_5, figure_6, training_losses
 from mmc_tf.experiments.outputs import Outputs
 from mmc_tf.experiments.reproducibility import section_4_5
 from mmc_tf.losses import functions
+from mmc_tf.models import build_classifier
 from mmc_tf.training import log
 
 
@@ -104,6 +106,19 @@ def test_chosen_images_are_right_and_of_different_classes():
     labels = np.array([0, 0, 1, 1, 2])
     predictions = np.broadcast_to(np.array([0, 1, 1, 0, 0]), (4, 1, 5))
     assert sorted(figure_3b.choose_images(labels, predictions, seed=3)) == [0, 2]
+
+
+@pytest.mark.parametrize("targeted", [False, True])
+def test_the_walk_is_that_of_the_attack(targeted):
+    model = build_classifier("lenet5", input_shape=(8, 8, 1), num_classes=4, head="mmc")
+    generator = np.random.default_rng(0)
+    images = generator.random((3, 8, 8, 1), dtype=np.float32)
+    labels, targets = np.array([0, 1, 2]), np.array([3, 2, 1])
+    settings = {"epsilon": 0.3, "step_size": 0.05, "targeted": targeted, "iterate": "last"}
+    attack = PGD(**settings, random_start=False, num_steps=7)
+    *_, last = figure_3b.walk(attack, model, images, labels, targets, iterations=(0, 3, 7))
+    whole = attack.perturb(model, images, labels, targets if targeted else None, indices=np.arange(3))
+    assert last == pytest.approx(np.asarray(whole), abs=1e-6)
 
 
 def test_the_observer_sees_distances_as_they_are():

@@ -12,7 +12,9 @@ both paths begin at the same feature.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,14 +31,49 @@ from mmc_tf.report.picture import Picture
 if TYPE_CHECKING:
     import pathlib
 
+    import keras
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from mmc_tf.attacks.gradient_attack import GradientAttack
+
 EPSILON, STEP_SIZE = 0.3, 0.01
-# Whether they aim at a class, and whether they are adapted to the head.
-ATTACKS = tuple((targeted, adaptive) for targeted in (False, True) for adaptive in (True, False))
 SHOWN = 2
 _BATCH = 500
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An attack of the figure: what it climbs.
+
+    Args:
+        words: for the tables.
+        targeted: whether it aims at a class.
+        objective: a name of the library's objectives.
+        is_drawn: whether it is the paper's.
+    """
+
+    words: str
+    targeted: bool
+    objective: str
+    is_drawn: bool = True
+
+    @property
+    def title(self) -> str:
+        """Both words."""
+        return f"{'targeted' if self.targeted else 'untargeted'}, {self.words}"
+
+
+# The paper's, and what Appendix B.4 has for C&W: un1 and tar1 only measure a distance to one center.
+ATTACKS = tuple(
+    Kind(words, targeted, objective, is_drawn)
+    for targeted in (False, True)
+    for words, objective, is_drawn in (
+        ("adaptive", "mmc", True),
+        ("non-adaptive", "ce", True),
+        ("by the margin", "mmc_margin", False),
+    )
+)
 
 
 @experiment("mmc-figure-3b", source="MMC paper, Figure 3(b)", datasets=("mnist",))
@@ -48,7 +85,8 @@ def run(lab: Lab) -> Outcome:
     count = lab.plan("mnist").examples or len(outputs.labels)
     labels = outputs.labels[:count]
     targets = draw_targets(labels, outputs.logits.shape[1], seed=lab.seed)
-    key = {"run": folder.name, "iterations": list(iterations), "count": count, "seed": lab.seed, "version": 1}
+    key = {"run": folder.name, "iterations": list(iterations), "count": count, "seed": lab.seed}
+    key["attacks"] = [kind.title for kind in ATTACKS]
     paths = lab.compute(
         f"paths-{folder.name}",
         key,
@@ -61,7 +99,7 @@ def run(lab: Lab) -> Outcome:
         caption=f"Accuracy (%) on {count:,} test images at iterates of PGD, linf {EPSILON}, steps of {STEP_SIZE}",
         header=header,
         rows=tuple(
-            (_title(*kind), _shares(predicted == labels))
+            (kind.title, _shares(predicted == labels))
             for kind, predicted in zip(ATTACKS, predictions, strict=True)
         ),
     )
@@ -70,9 +108,9 @@ def run(lab: Lab) -> Outcome:
         caption="Images (%) that are classified as the target",
         header=header,
         rows=tuple(
-            (_title(*kind), _shares(predicted == targets))
+            (kind.title, _shares(predicted == targets))
             for kind, predicted in zip(ATTACKS, predictions, strict=True)
-            if kind[0]
+            if kind.targeted
         ),
     )
     chosen = choose_images(labels, predictions, seed=lab.seed)
@@ -99,10 +137,6 @@ def run(lab: Lab) -> Outcome:
     )
 
 
-def _title(targeted: bool, adaptive: bool) -> str:
-    return f"{'targeted' if targeted else 'untargeted'}, {'adaptive' if adaptive else 'non-adaptive'}"
-
-
 def _shares(flags: np.ndarray) -> tuple[Cell, ...]:
     return tuple(Cell(measured=float(100 * each.mean())) for each in flags)
 
@@ -111,9 +145,11 @@ def _compare(accuracy: Table, hits: Table) -> list[str]:
     ends = {name: cells[-1].measured for name, cells in accuracy.rows}
     reached = {name: cells[-1].measured for name, cells in hits.rows}
     return [
-        f"After the last iteration {ends[_title(False, True)]:.1f} % survive the adaptive untargeted attack and "
-        f"{ends[_title(False, False)]:.1f} % the non-adaptive one; {reached[_title(True, True)]:.1f} % and "
-        f"{reached[_title(True, False)]:.1f} % are moved to the target.",
+        f"After the last iteration {ends['untargeted, adaptive']:.1f} % survive the adaptive untargeted attack and "
+        f"{ends['untargeted, non-adaptive']:.1f} % the non-adaptive one; {reached['targeted, adaptive']:.1f} % and "
+        f"{reached['targeted, non-adaptive']:.1f} % are moved to the target.",
+        f"The untargeted adaptive objective -L_MMC(z, y) drives features away from their center, outwards too, where "
+        f"they stay in their class; the margin leaves {ends['untargeted, by the margin']:.1f} %.",
     ]
 
 
@@ -142,38 +178,61 @@ def follow(
     lab: Lab, folder: pathlib.Path, labels: np.ndarray, targets: np.ndarray, *, iterations: tuple[int, ...]
 ) -> dict[str, np.ndarray]:
     """`features` (A, K, N, 2) of the iterates of each of `ATTACKS`."""
-    import tensorflow as tf
-
     from mmc_tf.attacks.pgd import PGD
     from mmc_tf.evaluation.features import compute_features
 
     model = lab.load(folder)
     images = lab.dataset("mnist").test.part(0, len(labels)).as_float()
     found = np.zeros((len(ATTACKS), len(iterations), len(labels), 2), np.float32)
-    for number, (targeted, adaptive) in enumerate(ATTACKS):
+    for number, kind in enumerate(ATTACKS):
         attack = PGD(
             epsilon=EPSILON,
             step_size=STEP_SIZE,
-            targeted=targeted,
-            adaptive=adaptive,
+            targeted=kind.targeted,
+            objective=kind.objective,
             random_start=False,
             iterate="last",
         )
-
-        # Nothing in it is random, so n iterations from the start are the n-th iterate of any longer run.
-        @tf.function
-        def iterate(images, labels, targets, indices, num_steps, attack=attack):
-            aims = targets if attack.targeted else None
-            return attack.perturb(model, images, labels, aims, indices=indices, num_steps=num_steps)
-
-        for start in range(0, len(labels), _BATCH):
-            part = slice(start, start + _BATCH)
-            batch = (images[part], labels[part], targets[part].astype(np.int32), np.arange(len(labels))[part])
-            batch = tuple(map(tf.constant, batch))
-            for place, steps in enumerate(iterations):
-                moved = iterate(*batch, tf.constant(steps))
-                found[number, place, part] = compute_features(model, moved.numpy())
+        walked = walk(attack, model, images, labels, targets, iterations=iterations)
+        for place, moved in enumerate(walked):
+            found[number, place] = compute_features(model, moved)
     return {"features": found}
+
+
+def walk(
+    attack: GradientAttack,
+    model: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    targets: np.ndarray,
+    *,
+    iterations: Sequence[int],
+) -> Iterator[np.ndarray]:
+    """The iterates (N, H, W, C) of an attack without random start, after each of some ascending numbers of steps."""
+    import tensorflow as tf
+
+    from mmc_tf.attacks.base import as_tensors
+
+    tunables = as_tensors(attack.tunables())
+
+    @tf.function
+    def advance(point, images, labels, targets, num_steps):
+        oracle = attack.oracle(model, labels, targets if attack.targeted else None, packing=False)
+
+        def step(k, point):
+            gradient = oracle.evaluate(point).gradient
+            return k + 1, attack.advance(point, images, gradient, attack.initial_memory(images), tunables)[0]
+
+        return tf.while_loop(
+            lambda k, _: k < num_steps, step, (tf.constant(0), point), parallel_iterations=1
+        )[1]
+
+    point, labels, targets = images, labels.astype(np.int32), targets.astype(np.int32)
+    for before, after in itertools.pairwise((0, *iterations)):
+        parts = [slice(start, start + _BATCH) for start in range(0, len(labels), _BATCH)]
+        given = [tuple(map(tf.constant, (point[p], images[p], labels[p], targets[p]))) for p in parts]
+        point = np.concatenate([advance(*each, tf.constant(after - before)).numpy() for each in given])
+        yield point
 
 
 def draw(
@@ -187,7 +246,7 @@ def draw(
 ) -> Figure:
     """A row of panels an image: untargeted attacks to the left, targeted ones to the right."""
     with drawing_style():
-        figure = new_figure(7.6, 0.4 + 3.7 * len(chosen))
+        figure = new_figure(7.6, 0.4 + 3.6 * len(chosen))
         grid = figure.subplots(len(chosen), 2, squeeze=False, sharex=True, sharey=True)
         for row, index in zip(grid, chosen, strict=True):
             for axes, targeted in zip(row, (False, True), strict=True):
@@ -200,8 +259,8 @@ def draw(
                     size=3,
                 )
                 for number, kind in enumerate(ATTACKS):
-                    if kind[0] == targeted:
-                        _draw_path(axes, paths[number, :, index], is_adaptive=kind[1])
+                    if kind.is_drawn and kind.targeted == targeted:
+                        _draw_path(axes, paths[number, :, index], is_adaptive=kind.objective != "ce")
                 axes.scatter(*paths[0, 0, index], s=130, marker="*", color=INK, edgecolors="white", zorder=8)
                 aim = f", targeted at {names[targets[index]]}" if targeted else ", untargeted"
                 axes.set_title(f"an image of class {names[labels[index]]}{aim}")
