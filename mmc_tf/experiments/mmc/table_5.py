@@ -17,7 +17,7 @@ from mmc_tf.experiments.experiment import experiment
 from mmc_tf.experiments.lab import Lab
 from mmc_tf.experiments.mmc.cells import order_notes, published_rows
 from mmc_tf.experiments.mmc.networks import Method
-from mmc_tf.experiments.mmc.white_box import HEADER, evaluate_pgd, pgd_cells
+from mmc_tf.experiments.mmc.white_box import HEADER, MARGIN_NOTE, pgd_lines
 from mmc_tf.experiments.outcome import Cell, Outcome, Table
 
 MODELS = {RESNET_32: "resnet32", RESNET_110: "resnet110"}
@@ -63,11 +63,7 @@ def run(lab: Lab) -> Outcome:
         )
         tables.append(table)
         notes += [f"{TITLES[dataset]}, {note}" for note in order_notes(table)]
-    notes.append(
-        "The rows with the margin are the same PGD on the same network, climbing the difference of two logits: what "
-        "it breaks beyond the paper's objective was not robust."
-    )
-    return Outcome(tables=tuple(tables), notes=tuple(notes))
+    return Outcome(tables=tuple(tables), notes=(*notes, MARGIN_NOTE))
 
 
 def _choose(lab: Lab) -> tuple[tuple[Row, ...], list[str]]:
@@ -84,9 +80,4 @@ def _choose(lab: Lab) -> tuple[tuple[Row, ...], list[str]]:
 def _lines(lab: Lab, row: Row) -> list[tuple[str, tuple[Cell, ...]]]:
     folder = lab.train(Method(row.title, row.loss).network(row.dataset, model=MODELS[row.network]))
     published = published_rows(TABLE_5, row.loss, dataset=row.dataset, network=row.network)
-    found = evaluate_pgd(lab, folder, dataset=row.dataset)
-    lines = [(row.title, pgd_cells(lab, found, published))]
-    if row.loss == "MMC" and lab.budget.name != "smoke":
-        found = evaluate_pgd(lab, folder, dataset=row.dataset, objective="margin")
-        lines.append((f"{row.title}, margin", pgd_cells(lab, found)))
-    return lines
+    return pgd_lines(lab, row.title, folder, loss=row.loss, dataset=row.dataset, published=published)

@@ -26,6 +26,37 @@ HEADER = (
     ),
 )
 
+MARGIN_NOTE = (
+    "The rows with the margin are the same PGD on the same network, climbing the difference of two logits: what it "
+    "breaks beyond the paper's objective was not robust."
+)
+
+
+def pgd_lines(
+    lab: Lab,
+    title: str,
+    run: pathlib.Path,
+    *,
+    loss: str,
+    dataset: str,
+    published: Sequence[PublishedRow],
+) -> list[tuple[str, tuple[Cell, ...]]]:
+    """A network's row of the table, and for MMC a second one of the same attacks climbing the margin.
+
+    Args:
+        lab: where the evaluations are; on the smoke budget the second row is left out.
+        title: of the row.
+        run: the network's.
+        loss: it was trained with.
+        dataset: as the experiment calls it.
+        published: the network's rows of the source's table.
+    """
+    lines = [(title, pgd_cells(lab, evaluate_pgd(lab, run, dataset=dataset), published))]
+    if loss == "MMC" and lab.budget.name != "smoke":
+        found = evaluate_pgd(lab, run, dataset=dataset, objective="margin")
+        lines.append((f"{title}, margin", pgd_cells(lab, found)))
+    return lines
+
 
 def evaluate_pgd(lab: Lab, run: pathlib.Path, *, dataset: str, **flags: Any) -> dict[bool, Mapping[str, Any]]:
     """`results.json` of the untargeted (False) and of the targeted attacks (True).
