@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,13 @@ from mmc_tf.report.colours import CLASSES, INK, MUTED
 from mmc_tf.report.drawing import drawing_style, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MOST_NAMES = 25
+# Of a bold name, as shares of the axes' height and width.
+_LINE_HEIGHT, _LETTER_WIDTH = 0.046, 0.021
+_MOVES = 200
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def draw_features(
         features: (M, d), d at least 2.
         labels: int (M,).
         class_names: L names.
-        centers: (L, d), or None; then the classes' names stand at the means of their features.
+        centers: (L, d), or None; then the classes' names stand beside dots near the means of their features.
         moves: features of some images, clean and adversarial, each (K, d), or None.
     """
     features = np.asarray(features, np.float64)
@@ -130,10 +134,6 @@ def draw_features(
             seen = np.unique(labels)
             spots = np.full((len(class_names), 2), np.nan)
             spots[seen] = [places[labels == number].mean(axis=0) for number in seen]
-        if len(class_names) <= _MOST_NAMES:
-            for name, spot in zip(class_names, spots, strict=True):
-                if np.isfinite(spot).all():
-                    _name(axes, name, spot, beside=centers is not None)
         if moves is not None:
             for start, end in zip(
                 *(plane.project(np.asarray(each, np.float64)) for each in moves), strict=True
@@ -149,6 +149,10 @@ def draw_features(
             axes.update_datalim(plane.project(np.asarray(moves[1], np.float64)))
             axes.autoscale_view()
         axes.set_aspect("equal", adjustable="datalim")
+        if len(class_names) <= _MOST_NAMES:
+            named = np.flatnonzero(np.isfinite(spots).all(axis=1))
+            names = {int(number): class_names[number] for number in named}
+            _name_classes(axes, names, spots[named], beside_centers=centers is not None)
         for set_label, number in ((axes.set_xlabel, 0), (axes.set_ylabel, 1)):
             kind = "axis of the plane" if plane.is_polygon else "principal component"
             word = ("first", "second")[number]
@@ -157,14 +161,56 @@ def draw_features(
     return figure
 
 
-def _name(axes, name: str, spot: np.ndarray, *, beside: bool) -> None:
-    axes.annotate(
-        name,
-        spot,
-        xytext=(6, 5) if beside else (0, 0),
-        textcoords="offset points",
-        ha="left" if beside else "center",
-        va="bottom" if beside else "center",
-        fontsize=9,
-        fontweight="bold",
-    )
+def _name_classes(axes: Axes, names: Mapping[int, str], spots: np.ndarray, *, beside_centers: bool) -> None:
+    """Names beside the centers, or beside dots at the means of classes, which are moved where names would overlap."""
+    places = spots
+    if not beside_centers:
+        axes.figure.draw_without_rendering()  # the equal aspect has widened the limits only now
+        height = _LINE_HEIGHT * np.ptp(axes.get_ylim())
+        widths = (
+            _LETTER_WIDTH * np.ptp(axes.get_xlim()) * np.array([len(name) + 1 for name in names.values()])
+        )
+        to_middle = np.stack([0.5 * widths, np.zeros(len(widths))], axis=1)
+        places = keep_apart(spots + to_middle, widths=widths, height=height) - to_middle
+    for (number, name), place in zip(names.items(), places, strict=True):
+        if not beside_centers:
+            colour = CLASSES[number % len(CLASSES)]
+            axes.scatter(*place, s=32, color=colour, edgecolors=INK, linewidths=0.9, zorder=3)
+        axes.annotate(
+            name,
+            place,
+            xytext=(6, 5) if beside_centers else (5, 0),
+            textcoords="offset points",
+            ha="left",
+            va="bottom" if beside_centers else "center",
+            fontsize=9,
+            fontweight="bold",
+        )
+
+
+def keep_apart(spots: np.ndarray, *, widths: np.ndarray, height: float) -> np.ndarray:
+    """Places of boxes around spots, moved up and down until none covers another.
+
+    Args:
+        spots: (K, 2).
+        widths: (K,) of the boxes.
+        height: of each.
+
+    Returns:
+        (K, 2).
+    """
+    places = np.array(spots, float)
+    for _ in range(_MOVES):
+        moved = False
+        for first in range(len(places)):
+            for second in range(first + 1, len(places)):
+                dx, dy = places[second] - places[first]
+                lacking = height - abs(dy)
+                if abs(dx) >= 0.5 * (widths[first] + widths[second]) or lacking <= 1e-6 * height:
+                    continue
+                upwards = 0.5 * lacking * (1 if dy >= 0 else -1)
+                places[[first, second], 1] += (-upwards, upwards)
+                moved = True
+        if not moved:
+            break
+    return places

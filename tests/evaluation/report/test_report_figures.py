@@ -10,7 +10,7 @@ from mmc_tf.centers import make_centers
 from mmc_tf.evaluation.report.accuracy import draw_accuracy_by_epsilon, draw_accuracy_by_steps
 from mmc_tf.evaluation.report.confusion import confusion_matrix, draw_confusion
 from mmc_tf.evaluation.report.distances import MAX_POINTS, accuracy_within, curves_of, draw_distances
-from mmc_tf.evaluation.report.feature_map import Plane, choose_plane, draw_features, is_simplex
+from mmc_tf.evaluation.report.feature_map import Plane, choose_plane, draw_features, is_simplex, keep_apart
 from mmc_tf.evaluation.report.images import draw_images, magnification, magnified_difference
 from mmc_tf.evaluation.report.series import Line
 
@@ -248,6 +248,15 @@ def test_without_centers_names_stand_at_the_means():
     np.testing.assert_allclose(places["a"], plane.project(np.array([[1.0, 0]]))[0])
 
 
+def test_names_are_moved_until_none_covers_another():
+    spots = np.array([[0.0, 0.0], [0.2, 0.1], [0.1, 0.1], [5.0, 0.0]])
+    places = keep_apart(spots, widths=np.array([2.0, 1.0, 1.0, 1.0]), height=0.5)
+    assert places[:, 0].tolist() == spots[:, 0].tolist()
+    assert places[3].tolist() == [5.0, 0.0]
+    assert (np.diff(np.sort(places[:3, 1])) >= 0.5 - 1e-6).all()
+    assert places[:3, 1].mean() == pytest.approx(spots[:3, 1].mean())
+
+
 def test_two_features_are_enough():
     figure = draw_features(np.eye(2), np.arange(2), class_names=["a", "b"])
-    assert len(figure.axes[0].collections) == 2
+    assert len(figure.axes[0].collections) == 4  # the points of two classes, and their names' dots
