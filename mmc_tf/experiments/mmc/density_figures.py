@@ -70,6 +70,7 @@ def draw_theorems(groups: Mapping[str, Sequence[Group]], *, titles: Mapping[str,
             values = np.concatenate([group.loss for group in largest])
             if len(values) and values.max() > _WIDE_RANGE * values.min():
                 axes.set_xscale("log")
+                axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")  # not as mathematics
             axes.set_title(titles[loss])
             axes.set_xlabel("loss C")
             axes.legend(
