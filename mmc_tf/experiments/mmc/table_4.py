@@ -24,7 +24,7 @@ from mmc_tf.experiments.mmc.cells import (
     published_row,
     published_rows,
 )
-from mmc_tf.experiments.mmc.gradient_free import evaluate_cw, evaluate_spsa
+from mmc_tf.experiments.mmc.gradient_free import evaluate_cw, evaluate_spsa, spsa_objective
 from mmc_tf.experiments.mmc.networks import STANDARD_METHODS, Method
 from mmc_tf.experiments.outcome import Cell, Outcome, Table, clean_cell
 
@@ -68,7 +68,8 @@ def _row(lab: Lab, method: Method) -> tuple[tuple[Cell, ...], list[Mapping[str, 
         )
         for targeted in MODES
     }
-    spsa = {targeted: evaluate_spsa(**where, targeted=targeted) for targeted in MODES}
+    objective = spsa_objective(method.loss)
+    spsa = {targeted: evaluate_spsa(**where, targeted=targeted, objective=objective) for targeted in MODES}
     searched = {targeted: evaluate_cw(**where, targeted=targeted) for targeted in MODES}
     cells = [clean_cell(pgd[False], 100 * rows[0].clean_accuracy)]
     for attack, found in (("pgd", pgd), ("spsa", spsa)):
