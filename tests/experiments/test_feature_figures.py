@@ -90,7 +90,7 @@ def test_curves_are_in_minutes_and_percent(tmp_path):
     curve = figure_3a.read_curve(tmp_path)
     assert curve["minutes"].tolist() == [1, 1.5, 2]
     assert curve["error"].tolist() == [50, 25, 12.5]
-    assert curve["seconds_per_image"] == 1 / 200
+    assert curve["seconds_per_image"] == 1 / 400
 
 
 def test_targets_are_wrong_classes_and_all_of_them_occur():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmc_tf.experiments.outcome import Cell, Table
+from mmc_tf.experiments.outcome import Table
 from mmc_tf.report.colours import SERIES, series_style
 from mmc_tf.report.drawing import add_legend, drawing_style, new_figure
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 _WIDE_RANGE = 30
+_GROUPS = {"LGM": "class, then runner-up", "MMC": "class"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +52,16 @@ class Group:
         return {name: getattr(self, name) for name in ("loss", "measured", "predicted", "corrected")}
 
 
-def draw_theorems(groups: Mapping[str, Sequence[Group]], *, titles: Mapping[str, str]) -> Figure:
-    """A panel a theorem: log density against the loss, of the largest groups."""
+def draw_theorems(
+    groups: Mapping[str, Sequence[Group]], *, titles: Mapping[str, str], names: Sequence[str]
+) -> Figure:
+    """A panel a theorem: log density against the loss, of the largest groups.
+
+    Args:
+        groups: by loss, the largest first.
+        titles: by loss.
+        names: of the classes.
+    """
     shown = {loss: each for loss, each in groups.items() if each}
     with drawing_style():
         figure = new_figure(0.4 + 4.0 * len(shown), 4.0)
@@ -60,7 +69,7 @@ def draw_theorems(groups: Mapping[str, Sequence[Group]], *, titles: Mapping[str,
         for axes, (loss, each) in zip(panels, shown.items(), strict=True):
             largest = [group.finite() for group in each[:_SHOWN]]
             for number, group in enumerate(largest):
-                label = group.name.replace("-", ", runner-up ")
+                label = ", then ".join(names[int(place)] for place in group.name.split("-"))
                 axes.plot(group.loss, group.measured, **series_style(number), linestyle="", label=label)
             for kind, width in (("predicted", 1.6), ("corrected", 0.8)):
                 for number, group in enumerate(largest):
@@ -74,7 +83,7 @@ def draw_theorems(groups: Mapping[str, Sequence[Group]], *, titles: Mapping[str,
             axes.set_title(titles[loss])
             axes.set_xlabel("loss C")
             axes.legend(
-                title="measured for class k, predicted by the theorem and by the corrected one",
+                title=f"{_GROUPS[loss]}: measured, by the theorem, by the corrected one",
                 fontsize=7.5,
                 title_fontsize=7.5,
                 ncols=3,
@@ -117,7 +126,9 @@ def remarks(theorems: Table, crowding: Table) -> list[str]:
     found = [
         "The paper's Eq. 14 and 18 take a shell between the contours of C and C + ΔC to be ΔC thick, where it is "
         "|dr/dC| ΔC thick: for MMC the exponent (d-1)/2 in Theorem 2 becomes (d-2)/2. What is measured is divided by "
-        "the exact volume."
+        "the exact volume.",
+        "Measured and predicted densities share their volumes, so that their agreement tests only the distribution of "
+        "the loss; the neighbours' distances rest on no contours.",
     ]
     for name, cells in theorems.rows:
         measured, predicted = cells[2].measured, cells[3].measured
@@ -127,15 +138,17 @@ def remarks(theorems: Table, crowding: Table) -> list[str]:
                 f"{name}: towards small losses the density {_direction(measured)} as measured and "
                 f"{_direction(predicted)} as predicted: they {agree} on the direction."
             )
-    for name, cells in crowding.rows:
-        found.append(f"{name}: the features of smaller loss are {_crowded(cells[3])} by their neighbours.")
+    correlations = {name: cells[3].measured for name, cells in crowding.rows}
+    growth = {name: cells[2].measured / cells[1].measured for name, cells in crowding.rows}
+    shown = ", ".join(f"{name} {value:.1f}" for name, value in growth.items())
+    found.append(f"Neighbours at the largest losses are so many times as far as at the least: {shown}.")
+    sparse = [name for name in correlations if correlations[name] < 0 and not name.startswith("MMC")]
+    found.append(
+        "Section 3.2 has points of low loss spread sparsely under softmax losses; by their neighbours they do so with "
+        f"{', '.join(sparse) or 'none of them'}."
+    )
     return found
 
 
 def _direction(rise: float) -> str:
     return "grows" if rise > 0 else "falls"
-
-
-def _crowded(correlation: Cell) -> str:
-    """Low distance at low loss, a positive correlation, is a density that grows."""
-    return "denser" if (correlation.measured or 0) > 0 else "sparser"

@@ -2,7 +2,7 @@
 
 paper     Pang et al., ICLR 2020, Figure 1 (drawn by hand there); MNIST, networks with two features
 command   python -m mmc_tf.experiments run mmc-figure-1 --budget=short --data_dir=DIR
-cost      short: not yet measured
+cost      short: half an hour on a third of a busy core, six networks of up to 2,040 steps
 published a sketch without numbers: features spread between SCE's straight contours, and gather within MMC's circles
 measured  see docs/RESULTS.md
 """

@@ -2,7 +2,7 @@
 
 paper     Pang et al., ICLR 2020, Figure 2 (drawn by hand there), Theorems 1 and 2; CIFAR-10, ResNet-32
 command   python -m mmc_tf.experiments run mmc-figure-2 --budget=short --data_dir=DIR
-cost      short: not yet measured
+cost      short: the networks of mmc-table-1, and ten minutes for features on a busy core
 published no numbers: towards a small loss MMC's density grows exponentially, and that of softmax losses falls
 measured  see docs/RESULTS.md
 
@@ -14,6 +14,7 @@ how far the neighbours of a feature are, which is a measure of density that rest
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,7 +54,7 @@ def run(lab: Lab) -> Outcome:
         if method.loss in _THEOREMS:
             groups[method.loss] = groups_of(outputs, values, folder, loss=method.loss)
         if method.loss == "LGM":
-            notes.append(_isotropy(outputs))
+            notes += [_isotropy(outputs), _cases(outputs, folder)]
     table = Table(
         name="theorems",
         caption="The theorems against the count of training images between two contours, over the volume between "
@@ -75,9 +76,10 @@ def run(lab: Lab) -> Outcome:
         rows=tuple(crowding),
     )
     notes += density_figures.remarks(table, crowded)
+    names = lab.dataset("cifar10").class_names
     pictures = []
     if any(groups.values()):
-        figure = density_figures.draw_theorems(groups, titles=_THEOREMS)
+        figure = density_figures.draw_theorems(groups, titles=_THEOREMS, names=names)
         caption = (
             "Log density of training features against the loss, for the three largest groups: classes k (MMC), "
             "pairs of class k and runner-up (L-GM). Markers: measured; thick lines: the theorems, with a normal "
@@ -96,7 +98,7 @@ def run(lab: Lab) -> Outcome:
     return Outcome(tables=(table, crowded), pictures=tuple(pictures), notes=tuple(notes), arrays=arrays)
 
 
-def groups_of(outputs: Outputs, losses: np.ndarray, folder, *, loss: str) -> list[Group]:
+def groups_of(outputs: Outputs, losses: np.ndarray, folder: pathlib.Path, *, loss: str) -> list[Group]:
     """The groups that a theorem speaks of, the largest first: classes, or classes with their runner-up."""
     labels = outputs.labels
     second = training_losses.runners_up(outputs) if loss == "LGM" else np.full(len(labels), -1)
@@ -186,4 +188,17 @@ def _isotropy(outputs: Outputs) -> str:
         f"L-GM's trained inverse variances differ by {spread:.1f} % (standard deviation) between the dimensions of a "
         f"class, and σ = half their mean is {sigmas.min():.3f} to {sigmas.max():.3f}: Theorem 1 assumes that they do "
         "not differ at all."
+    )
+
+
+def _cases(outputs: Outputs, folder: pathlib.Path) -> str:
+    """Which of the two cases of Section 3.2 the pairs of classes are."""
+    sigmas = training_losses.lgm_sigmas(outputs)
+    margin = training_losses.lgm_margin(folder)
+    larger = (1 + margin) * sigmas[:, None] > sigmas
+    apart = ~np.eye(len(sigmas), dtype=bool)
+    return (
+        f"With L-GM's margin α = {margin:g} σ_k is the larger one in {larger[apart].sum()} of {apart.sum()} pairs: the "
+        "case of Section 3.2 in which a bound C* holds the loss away from zero and the density grows towards it. The "
+        "other case, in which it falls, is that of a smaller σ_k."
     )

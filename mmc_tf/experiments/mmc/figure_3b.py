@@ -2,7 +2,7 @@
 
 paper     Pang et al., ICLR 2020, Figure 3(b); MNIST, a network with two features, linf 0.3, 50 steps of 0.01
 command   python -m mmc_tf.experiments run mmc-figure-3b --budget=short --data_dir=DIR
-cost      short: not yet measured
+cost      short: a network of mmc-figure-1, and five minutes of attacks on a busy core
 published a picture without numbers: "the adaptive attacks are indeed much more efficient than the non-adaptive one"
 measured  see docs/RESULTS.md
 

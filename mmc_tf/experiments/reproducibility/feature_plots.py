@@ -43,7 +43,7 @@ def compare_features(lab: Lab, networks: dict[str, Network], *, dataset: str) ->
         caption=f"{len(found['SCE'].labels):,} test images. Scatter: root mean square distance of features to the mean "
         f"of their class; neighbours: median distance to the {RANK}th-nearest of the same class; both in % of the "
         "least distance between two class means. Ratio: largest over least distance between class means",
-        header=("Loss", "Accuracy (%)", "Scatter", "Neighbours", "Ratio", "Closest classes"),
+        header=("Loss", "Dimension", "Accuracy (%)", "Scatter", "Neighbours", "Ratio", "Closest classes"),
         rows=tuple((loss, compactness(each, names)) for loss, each in found.items()),
     )
     pictures = [
@@ -55,7 +55,7 @@ def compare_features(lab: Lab, networks: dict[str, Network], *, dataset: str) ->
         )
         for loss, each in drawn.items()
     ]
-    denser = min(LOSSES, key=lambda loss: dict(table.rows)[loss][2].measured)
+    denser = min(LOSSES, key=lambda loss: dict(table.rows)[loss][3].measured)
     arrays = {
         f"{loss}_{name}": values
         for loss, each in drawn.items()
@@ -79,6 +79,7 @@ def compactness(outputs: Outputs, names: tuple[str, ...]) -> tuple[Cell | str, .
     near = np.nanmedian(class_neighbour_distances(features, labels, rank=RANK))
     largest = np.linalg.norm(stacked[:, None] - stacked, axis=-1).max()
     return (
+        str(features.shape[1]),
         Cell(measured=float(100 * np.mean(outputs.logits.argmax(axis=1) == labels))),
         Cell(measured=float(100 * scatter / apart)),
         Cell(measured=float(100 * near / apart)),
