@@ -2,7 +2,7 @@
 
 paper     Pang et al., ICLR 2020, Table 2; ResNet-32, nine networks
 command   python -m mmc_tf.experiments run mmc-table-2 --budget=short --data_dir=DIR
-cost      short: about 15 minutes on one core beside the networks of mmc-table-1; paper: C&W alone is 9,000
+cost      short: about 20 minutes on one core beside the networks of mmc-table-1; paper: C&W alone is 9,000
           gradients an image, network and mode
 published MMC-10: mean l2 0.17 under untargeted C&W (SCE 0.07), 56.9 % under untargeted SPSA at 8/255 (1.2), 69.3 %
           under noise (52.0), 87.2 % when rotated (83.5)
@@ -48,7 +48,7 @@ def run(lab: Lab) -> Outcome:
     notes = [f"{table.name}, {note}" for table in tables for note in order_notes(table)]
     if lab.budget.name == "short":
         examples = records[0]["examples"]
-        notes.append(f"C&W is 5 weights of 100 iterations on {examples} images: its distances are too long.")
+        notes.append(f"C&W is 5 weights of 100 iterations on {examples} images: its distances are upper bounds.")
         notes.append("The four adversarially trained networks are left out.")
     notes.append(
         f"The row with {_CONTROL} is the same SPSA on the same network, climbing the difference of two logits instead "

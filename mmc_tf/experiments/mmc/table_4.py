@@ -47,7 +47,7 @@ def run(lab: Lab) -> Outcome:
     notes = order_notes(table)
     missed = missed_note([record for _, _, records in made for record in records], "C&W")
     if lab.budget.name == "short":
-        notes.append("C&W is 5 weights of 100 iterations: its distances are too long.")
+        notes.append("C&W is 5 weights of 100 iterations: its distances are upper bounds.")
     return Outcome(tables=(table,), notes=(*notes, *([missed] if missed else [])))
 
 
