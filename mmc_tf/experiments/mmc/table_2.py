@@ -48,7 +48,9 @@ def run(lab: Lab) -> Outcome:
     notes = [f"{table.name}, {note}" for table in tables for note in order_notes(table)]
     if lab.budget.name == "short":
         examples = records[0]["examples"]
-        notes.append(f"C&W is 5 weights of 100 iterations on {examples} images: its distances are upper bounds.")
+        notes.append(
+            f"C&W is 5 weights of 100 iterations on {examples} images: its distances are upper bounds."
+        )
         notes.append("The four adversarially trained networks are left out.")
     notes.append(
         f"The row with {_CONTROL} is the same SPSA on the same network, climbing the difference of two logits instead "
