@@ -1,5 +1,6 @@
 # make demo      trains SCE and MMC on the embedded digits and attacks both
 # make test      the tests; make test-all adds the slow ones
+# make smoke     every experiment of the papers, on tiny data
 # Every target makes .venv from requirements.lock first, if it is not there.
 
 PYTHON ?= python3.11
@@ -8,7 +9,7 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-all lint docs lock clean
+.PHONY: demo test test-all smoke lint docs lock clean
 
 demo: $(STAMP)
 	$(PY) -m mmc_tf.experiments.demo
@@ -18,6 +19,9 @@ test: $(STAMP) lint
 
 test-all: $(STAMP) lint
 	$(PY) -m pytest -n 2 --dist worksteal -m "slow or not slow"
+
+smoke: $(STAMP)
+	$(PY) -m pytest -n 2 --dist worksteal -m slow tests/experiments/test_smoke.py
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

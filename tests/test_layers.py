@@ -6,11 +6,12 @@ import keras
 
 import mmc_tf.layers
 from mmc_tf.models import preprocessing
+from mmc_tf.models.activations import RisingLeakyReLU
 from mmc_tf.models.heads import HEADS, Head
 
 
 def test_every_layer_is_there_and_serializable():
-    made = {HEADS.get(name) for name in HEADS.names()} | {Head}
+    made = {HEADS.get(name) for name in HEADS.names()} | {Head, RisingLeakyReLU}
     for name, layer in vars(preprocessing).items():
         if inspect.isclass(layer) and issubclass(layer, keras.layers.Layer) and not name.startswith("_"):
             made.add(layer)

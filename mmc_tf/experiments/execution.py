@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import io
 import pathlib
 import runpy
@@ -77,9 +78,8 @@ def _run_here(words: Sequence[str], log_file: pathlib.Path) -> int:
     try:
         with _arguments(words), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             if words[0] == "-m":
-                runpy.run_module(words[1], run_name="__main__")
-            else:
-                runpy.run_path(str(ROOT / words[0]), run_name="__main__")
+                return importlib.import_module(f"{words[1]}.__main__").main(words[2:])
+            runpy.run_path(str(ROOT / words[0]), run_name="__main__")
         return 0
     except SystemExit as end:
         return int(end.code or 0)

@@ -1,4 +1,4 @@
-"""Every experiment runs from its first training to its last picture, on tiny data."""
+"""Every experiment runs from its first training to its last picture, on tiny data: `make smoke`, part of CI."""
 
 import json
 
@@ -6,6 +6,9 @@ import pytest
 
 from mmc_tf.experiments.experiment import load_all
 from mmc_tf.experiments.runner import run_experiments
+
+# Three minutes together: too much for `make test`.
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
