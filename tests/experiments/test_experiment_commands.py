@@ -1,6 +1,9 @@
 """`python -m mmc_tf.experiments`: mistakes are answered in a line, results printed again from their files."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,8 @@ from mmc_tf.experiments.experiment import HEADER, Experiment, experiment, load_a
 from mmc_tf.experiments.outcome import Cell, Outcome, Table
 from mmc_tf.report.drawing import drawing_style, new_figure
 from mmc_tf.report.picture import Picture
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def make_experiment(name="mmc-table-1"):
@@ -112,3 +117,11 @@ def test_a_header_is_read_field_by_field():
 def test_a_file_without_a_header_is_a_mistake_of_its_author():
     with pytest.raises(ValueError, match="lacks paper, command, cost, published, measured"):
         experiment("nothing", source="s", datasets=())(lambda lab: Outcome())
+
+
+def test_the_list_does_not_wait_for_tensorflow():
+    code = "import sys; from mmc_tf.experiments.experiment import load_all; load_all(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert not {"tensorflow", "keras", "matplotlib", "sklearn"} & set(done.stdout.split())

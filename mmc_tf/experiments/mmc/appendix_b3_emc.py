@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from mmc_tf.evaluation.features import compute_features
 from mmc_tf.experiments.experiment import experiment
 from mmc_tf.experiments.lab import Lab, Network
 from mmc_tf.experiments.outcome import Cell, Outcome, Table, accuracy_cell, clean_cell, find
@@ -78,6 +77,8 @@ def geometry(lab: Lab, folder: pathlib.Path, dataset: str) -> dict[str, np.ndarr
         `drift`, the mean of ‖μ_l − μ*_l‖; `separation`, the least ‖μ_i − μ_j‖; `spread`, the mean of ‖z − μ_y‖ over the
         test images.
     """
+    from mmc_tf.evaluation.features import compute_features  # here, since it imports TensorFlow
+
     model, test = lab.load(folder), lab.dataset(dataset).test
     head = model.layers[-1]
     centers = np.asarray(head.centers, np.float64)
