@@ -6,7 +6,7 @@ command   python -m mmc_tf.experiments run mma-table-1 mma-table-5 mma-table-9 m
 cost      short: three networks and the protocol, an hour on two cores, for all four together; paper: 31 networks of
           50,000 steps and 10 runs of PGD-100 on each
 published AvgAcc of MMA-32 29.39 %, PGD-16 28.28, PGDLS-16 28.44; PGD-24 fails to train (9.95)
-measured  see docs/RESULTS.md
+measured  not yet on short; smoke shows that it runs
 """
 
 from __future__ import annotations

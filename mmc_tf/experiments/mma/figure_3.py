@@ -5,7 +5,7 @@ paper     Ding et al., ICLR 2020, Figure 3; OMMA-32, PGD-8 and MMA-32 on CIFAR-1
 command   python -m mmc_tf.experiments run mma-figure-3 --budget=short --data_dir=DIR
 cost      short: a minute beside the networks of mma-table-4; paper: minutes beside those of mma-table-5
 published no numbers: OMMA-32's losses are flatter than PGD-8's, MMA-32's as tilted
-measured  see docs/RESULTS.md
+measured  not yet on short; smoke shows that it runs
 
 The short budget has the networks of MNIST at 0.3 in their place: OMMA-0.45, PGD-0.3 and MMA-0.45.
 """

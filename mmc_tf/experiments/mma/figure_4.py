@@ -6,7 +6,7 @@ command   python -m mmc_tf.experiments run mma-figure-4 --budget=short --data_di
 cost      short: the networks of mma-table-7, 40 minutes on two cores; paper: two networks of 50,000 steps, whose
           margins take longer than their training
 published 37.8 % of the points have a margin below 0.05 at the end under PGD-2.5, 20.4 % under MMA-3.0
-measured  see docs/RESULTS.md
+measured  not yet on short; smoke shows that it runs
 
 The short budget measures margins by AN-PGD with 10 steps.
 """

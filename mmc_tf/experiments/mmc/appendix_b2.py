@@ -5,7 +5,7 @@ command   python -m mmc_tf.experiments run mmc-appendix-b2 --budget=short --data
 cost      short: two networks beside the one of mmc-table-1, 20 minutes on one core; paper: six networks, three of
           them adversarial
 published no numbers: the squared form is to converge faster, and to work better with adversarial training
-measured  see docs/RESULTS.md
+measured  not yet on short; smoke shows that it runs
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ paper     Pang et al., ICLR 2020, Figure 1 (drawn by hand there); MNIST, network
 command   python -m mmc_tf.experiments run mmc-figure-1 --budget=short --data_dir=DIR
 cost      short: half an hour on a third of a busy core, six networks of up to 2,040 steps
 published a sketch without numbers: features spread between SCE's straight contours, and gather within MMC's circles
-measured  see docs/RESULTS.md
+measured  short: neighbours at the end at 8.8 (SCE) and 4.1 % (MMC) of the distance of the classes
 """
 
 from __future__ import annotations

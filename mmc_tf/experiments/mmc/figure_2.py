@@ -4,7 +4,7 @@ paper     Pang et al., ICLR 2020, Figure 2 (drawn by hand there), Theorems 1 and
 command   python -m mmc_tf.experiments run mmc-figure-2 --budget=short --data_dir=DIR
 cost      short: the networks of mmc-table-1, and ten minutes for features on a busy core
 published no numbers: towards a small loss MMC's density grows exponentially, and that of softmax losses falls
-measured  see docs/RESULTS.md
+measured  short: density rises towards small losses by 72.4 (MMC) and 4.4 decades (L-GM), predicted 70.6 and 3.4
 
 Theorem 1 needs logits -σ_l‖z - μ_l‖² + B_l with different σ. Those of SCE and MMLDA have equal ones (Remarks 1 and 4):
 contours are hyperplanes, and the theorem says nothing. L-GM stands for it: in training its margin α multiplies the own

@@ -4,7 +4,7 @@ paper     Pang et al., ICLR 2020, Figure 3(b); MNIST, a network with two feature
 command   python -m mmc_tf.experiments run mmc-figure-3b --budget=short --data_dir=DIR
 cost      short: a network of mmc-figure-1, and five minutes of attacks on a busy core
 published a picture without numbers: "the adaptive attacks are indeed much more efficient than the non-adaptive one"
-measured  see docs/RESULTS.md
+measured  short: untargeted, 37.2 % survive the adaptive objective, 63.0 % cross-entropy, 0.0 % the margin
 
 The paper shows two test images and does not say from where its attacks start. These start at the clean image, so that
 both paths begin at the same feature.

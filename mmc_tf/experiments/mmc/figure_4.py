@@ -5,7 +5,7 @@ command   python -m mmc_tf.experiments run mmc-figure-4 --budget=short --data_di
 cost      short: about 20 minutes on one core beside the networks of mmc-table-1, with 200 images; paper: 7 x 7 pairs
           of networks
 published a picture without numbers; MMC-10 is attacked with least success
-measured  see docs/RESULTS.md
+measured  not yet on short; smoke shows that it runs
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ paper     Pang et al., ICLR 2020, Table 1; ResNet-32, nine networks
 command   python -m mmc_tf.experiments run mmc-table-1 --budget=short --data_dir=DIR
 cost      short: an hour on one core; paper: nine networks of 200 epochs, four of them adversarial
 published MMC-10 36.0 % under untargeted PGD-10 at 8/255, 24.8 % under PGD-50; SCE 3.7 and 3.6 %
-measured  see docs/RESULTS.md
+measured  short: untargeted PGD-50 at 8/255 leaves SCE 0.0, MMC-10 12.8 %, and along the margin 0.0 %
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ cost      short: about 20 minutes on one core beside the networks of mmc-table-1
           gradients an image, network and mode
 published MMC-10: mean l2 0.17 under untargeted C&W (SCE 0.07), 56.9 % under untargeted SPSA at 8/255 (1.2), 69.3 %
           under noise (52.0), 87.2 % when rotated (83.5)
-measured  see docs/RESULTS.md
+measured  short: noise SCE 51.3, MMC-10 58.2 %; rotation 50.2 and 53.6 %; SPSA un 8/255 7.5 and 15.0 % of 40 images
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ command   python -m mmc_tf.experiments run mmc-table-5 --budget=short --data_dir
 cost      short: two minutes on one core beside the networks and attacks of mmc-table-1, and none on CIFAR-100 unless it
           is there; paper: eight networks of 200 epochs
 published untargeted PGD-10 at 8/255: MMC-10 36.0 % with ResNet-32 and 46.0 % with ResNet-110, SCE 3.7 and 3.0 %
-measured  see docs/RESULTS.md
+measured  short: ResNet-32 alone, SCE 0.0 and MMC 12.8 % under untargeted PGD-10 at 8/255, along the margin 0.0 %
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ paper     README of the PyTorch reimplementation of MMC, CIFAR-10, l2 0.5; ResNe
 command   python -m mmc_tf.experiments run pytorch-table-2 --budget=short --data_dir=DIR
 cost      short: 15 minutes on one core beside the network of mmc-table-1; paper: the same attacks on 10,000 images
 published PGD-50 88.02 %, DeepFool 53.38, C&W 2.41, AutoAttack 0.09
-measured  see docs/RESULTS.md
+measured  not yet on short; smoke shows that it runs
 """
 
 from __future__ import annotations

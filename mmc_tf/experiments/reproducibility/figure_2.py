@@ -4,7 +4,7 @@ paper     reproducibility report, Figure 2 (Section 4.7)
 command   python -m mmc_tf.experiments run report-figure-2 --budget=short --data_dir=DIR
 cost      short: two LeNet5 of 2,040 steps, which the report's tables have too; 14 minutes on a busy core
 published pictures without numbers: "the sample density is higher in the case of MMC"
-measured  see docs/RESULTS.md
+measured  short: neighbours at 82.8 (SCE) and 2.7 % (MMC) of the least distance of two classes
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ paper     reproducibility report, Figure 3 (Section 4.7); ResNet-32
 command   python -m mmc_tf.experiments run report-figure-3 --budget=short --data_dir=DIR
 cost      short: two networks of mmc-table-1, and two minutes
 published pictures without numbers: higher density with MMC; cat and dog near each other with SCE alone
-measured  see docs/RESULTS.md
+measured  short: neighbours at 178.0 (SCE) and 47.2 % (MMC) of the least distance of two classes
 """
 
 from __future__ import annotations

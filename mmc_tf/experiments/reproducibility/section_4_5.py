@@ -4,7 +4,7 @@ paper     reproducibility report, Section 4.5 and Remark 3; ResNet-32, SCE, CIFA
 command   python -m mmc_tf.experiments run report-section-4-5 --budget=short --data_dir=DIR
 cost      short: a network of mmc-table-1, and a minute
 published second and third score within 5x of each other for 9.16 % of the images
-measured  see docs/RESULTS.md
+measured  short: 73.9 % by probabilities, 89.3 % by logits, on a network of 59.6 % accuracy
 
 "Scores" may be softmax probabilities, as in the report's Table 3, or logits; "second and third" may count all classes,
 or those other than the true one, which the sum runs over. All readings stand side by side. What the approximation costs

@@ -4,7 +4,7 @@ paper     Reproducibility report on Pang et al., Table 3; SCE and MMC on MNIST, 
 command   python -m mmc_tf.experiments run report-table-3 --budget=short --data_dir=DIR
 cost      short: the networks of the other tables and a minute; paper: likewise
 published SCE is sure of foreign images (0.997 on MNIST, 1 on CIFAR), MMC far from all centers (-1618.7 on MNIST)
-measured  see docs/RESULTS.md
+measured  short: AUC of foreign images on MNIST: SCE's confidence 0.992, MMC's loss 1.000; on CIFAR-10 0.725, 0.712
 
 The report showed MNIST's networks a photo of a lion and CIFAR's an image of MNIST. Here the lion is the first test
 image of CIFAR-10, a cat, in grey and of 28x28 pixels; CIFAR's networks see the first test image of MNIST, a seven, of
