@@ -1,6 +1,6 @@
 # make demo      trains SCE and MMC on the embedded digits and attacks both
 # make test      the tests; make test-all adds the slow ones
-# make smoke     every experiment of the papers, on tiny data
+# make smoke     every experiment of the papers on tiny data, and the original's command lines end to end
 # Every target makes .venv from requirements.lock first, if it is not there.
 
 PYTHON ?= python3.11
@@ -21,7 +21,7 @@ test-all: $(STAMP) lint
 	$(PY) -m pytest -n 2 --dist worksteal -m "slow or not slow"
 
 smoke: $(STAMP)
-	$(PY) -m pytest -n 2 --dist worksteal -m slow tests/experiments/test_smoke.py
+	$(PY) -m pytest -n 2 --dist worksteal -m slow tests/experiments/test_smoke.py tests/scripts/test_original_evaluation.py
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

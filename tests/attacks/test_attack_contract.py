@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from small_models import predictions, small_images, small_model
-from traits import CASES, FIXED, JUDGED, RADII, TARGETED, TRAITS, build, parameters
+from traits import CASES, FIXED, JUDGED, RADII, TARGETED, TRAITS, build, on_both_heads, parameters
 
 from mmc_tf import attacks
 from mmc_tf.acceptance.linear import exactly_robust, make_bed
@@ -41,7 +41,7 @@ def test_every_attack_has_traits():
     assert set(TRAITS) == set(attacks.names())
 
 
-@pytest.mark.parametrize(("name", "norm"), parameters(CASES))
+@pytest.mark.parametrize(("model", "name", "norm"), on_both_heads(CASES), indirect=["model"])
 def test_ball_box_verdict_and_batches(name, norm, model, images):
     """U1 and U3, on both kinds of head and with the objective that fits the head."""
     labels = predictions(model, images)

@@ -156,6 +156,14 @@ def parameters(cases: list[tuple[str, str]]) -> list[Any]:
     return [pytest.param(*case, marks=pytest.mark.slow) if case in SLOW else case for case in cases]
 
 
+def on_both_heads(cases: list[tuple[str, str]]) -> list[Any]:
+    """Cases with the head before them: on the dense one, norms other than an attack's first are slow tests."""
+    pairs = [(head, *case) for head in ("dense", "mmc") for case in cases]
+    rare = [pair for pair in pairs if pair[0] == "dense" and pair[2] != attacks.get(pair[1]).norms[0]]
+    slow = {*rare, *((head, *case) for head in ("dense", "mmc") for case in SLOW)}
+    return [pytest.param(*pair, marks=pytest.mark.slow) if pair in slow else pair for pair in pairs]
+
+
 def build(name: str, norm: str, **settings: Any) -> attacks.Attack:
     """The attack with its cheap settings and a radius that breaks some examples of the small models."""
     kind = attacks.get(name)

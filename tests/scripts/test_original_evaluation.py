@@ -14,6 +14,9 @@ WHICH = (
 # A single step, so that it takes a second.
 AT = "--epochs=1 --num_steps=1 --epsilon=0.1 --use_target=True --attack_method=MadryEtAl --adv_ratio=1.0"
 
+# Three networks are trained and attacked many times: `make smoke`, part of CI.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def workplace(run_lines, tmp_path_factory):
@@ -126,7 +129,6 @@ def test_runs_that_do_not_fit_are_mistakes(run_lines, workplace):
     assert "run runs/at-mmc, the newest of 2 with loss MMC (others: mmc)" in several.out
 
 
-@pytest.mark.slow
 def test_the_least_distance_and_spsa(run_lines, workplace):
     lines = [
         f"{WHICH} --attack_method='CarliniWagnerL2' --target=True -normalize_output_for_ball=False --CW_confidence=0."

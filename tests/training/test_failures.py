@@ -27,6 +27,7 @@ def test_a_passing_dip_is_no_collapse():
     feed(CollapseDetector(10.0), intervals)
 
 
+@pytest.mark.slow
 def test_network_of_dead_units_is_recognized():
     loop = toy_loop(batch_size=50, epochs=130)
     loop.model.get_layer("dense_1").bias.assign(np.full(1024, -1e3, np.float32))
