@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmc_tf.evaluation.detection import SCORES
+from mmc_tf.evaluation.text_tables import markdown_lines, terminal_lines
 
 TITLES = {"mmc_loss": "MMC loss", "confidence": "confidence", "margin": "margin"}
 CAPTION = (
@@ -43,16 +44,7 @@ def format_detection(results: Mapping[str, Any]) -> str:
     table = make_detection_table(results)
     if table is None:
         return ""
-    header, rows = table
-    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        for cells in (header, ["-" * width for width in widths], *rows)
-    ]
-    return "\n".join([CAPTION, "", *lines])
+    return "\n".join([CAPTION, "", *terminal_lines(*table)])
 
 
 def format_detection_markdown(results: Mapping[str, Any]) -> str:
@@ -60,11 +52,7 @@ def format_detection_markdown(results: Mapping[str, Any]) -> str:
     table = make_detection_table(results)
     if table is None:
         return ""
-    header, rows = table
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return (
-        "\n".join([CAPTION, "", *("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))]) + "\n"
-    )
+    return "\n".join([CAPTION, "", *markdown_lines(*table)]) + "\n"
 
 
 def _cell(found: Mapping[str, float | None] | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmc_tf.evaluation.tables import HEADER, INDENT, drop_empty_columns, is_numeric, make_rows
@@ -58,6 +58,25 @@ def format_latex(results: Mapping[str, Any]) -> str:
         r"\end{tabular}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def format_float(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A `table` with its caption, names in the first column and figures in the others; needs booktabs."""
+    first, *others = (" & ".join(map(escape_latex, cells)) + r" \\" for cells in (header, *rows))
+    lines = [
+        r"\begin{table}",
+        rf"\caption{{{escape_latex(caption)}}}",
+        r"\centering",
+        rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
+        r"\toprule",
+        first,
+        r"\midrule",
+        *others,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines)
 
 
 def _row(cells: list[str]) -> str:

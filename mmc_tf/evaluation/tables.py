@@ -9,6 +9,7 @@ from mmc_tf.evaluation.detection_table import format_detection, format_detection
 from mmc_tf.evaluation.published import find_published, published_subject
 from mmc_tf.evaluation.records import is_bounded
 from mmc_tf.evaluation.released import format_comparison
+from mmc_tf.evaluation.text_tables import LEFT, RIGHT, markdown_lines
 from mmc_tf.evaluation.wording import interval, percent, radius
 
 HEADER = (
@@ -180,8 +181,7 @@ def format_markdown(results: Mapping[str, Any]) -> str:
     rows = [
         [cell.replace(INDENT, "&emsp;") if cell.startswith(INDENT) else cell for cell in row] for row in rows
     ]
-    rule = ["---:" if is_numeric(name) else "---" for name in header]
-    lines = ["| " + " | ".join(cells) + " |" for cells in (header, rule, *rows)]
+    lines = markdown_lines(header, rows, rule=[RIGHT if is_numeric(name) else LEFT for name in header])
     clean = (
         f"Clean accuracy {percent(results['clean_accuracy'])} % "
         f"({interval(results['clean_interval'])}), {results['examples']} test images."

@@ -7,14 +7,15 @@ import json
 import os
 import pathlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from mmc_tf import __version__, files
 from mmc_tf.checks import UserError
-from mmc_tf.evaluation.latex import escape_latex
+from mmc_tf.evaluation.latex import format_float
+from mmc_tf.evaluation.text_tables import markdown_lines
 from mmc_tf.experiments.budgets import Budget
 from mmc_tf.experiments.experiment import Experiment
 from mmc_tf.experiments.outcome import Outcome, Table, table_from_json, table_to_json
@@ -86,7 +87,7 @@ def format_markdown(results: Mapping[str, Any]) -> str:
     ]
     for table in map(table_from_json, results["tables"]):
         blocks.append(f"{table.caption}.{_legend(table)}")
-        blocks.append(markdown_table(table.header, table.lines()))
+        blocks.append("\n".join(markdown_lines(table.header, table.lines())))
     blocks += [f"![{each['caption']}]({each['file']})\n\n{each['caption']}" for each in results["pictures"]]
     if results["notes"]:
         blocks.append("\n".join(f"- {note}" for note in results["notes"]))
@@ -100,34 +101,9 @@ def _legend(table: Table) -> str:
     return " Measured (published)." if published else ""
 
 
-def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Header and rows in Markdown, the first column to the left, the others to the right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *lines))
-
-
 def format_latex(results: Mapping[str, Any]) -> str:
     """The tables in LaTeX, each a `table` with its caption; needs `\\\\usepackage{booktabs}`."""
     blocks = [f"% {results['source']}, budget {results['budget']}"]
     for table in map(table_from_json, results["tables"]):
-        header, *rows = (
-            " & ".join(map(escape_latex, cells)) + r" \\" for cells in (table.header, *table.lines())
-        )
-        blocks.append(
-            "\n".join(
-                [
-                    r"\begin{table}",
-                    rf"\caption{{{escape_latex(table.caption + '.' + _legend(table))}}}",
-                    r"\centering",
-                    rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
-                    r"\toprule",
-                    header,
-                    r"\midrule",
-                    *rows,
-                    r"\bottomrule",
-                    r"\end{tabular}",
-                    r"\end{table}",
-                ]
-            )
-        )
+        blocks.append(format_float(table.caption + "." + _legend(table), table.header, table.lines()))
     return "\n\n".join(blocks) + "\n"

@@ -11,10 +11,10 @@ python -m mmc_tf.evaluation compare results/NAME/A results/OTHER/B --markdown
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
 from mmc_tf.evaluation.comparison import Comparison, Difference, compare
 from mmc_tf.evaluation.folders import Finished, read_finished
+from mmc_tf.evaluation.text_tables import markdown_lines, terminal_lines
 from mmc_tf.evaluation.wording import percent
 
 SUMMARY = "print two results side by side, with paired differences"
@@ -43,7 +43,7 @@ def format_comparison(comparison: Comparison, *, markdown: bool = False) -> str:
     notes = [f"note: {note}" for note in comparison.notes]
     blocks = [
         [f"A  {_name(comparison.a)}", f"B  {_name(comparison.b)}"],
-        _markdown(table) if markdown else _terminal(table),
+        (markdown_lines if markdown else terminal_lines)(table[0], table[1:]),
         apart,
         notes,
     ]
@@ -77,20 +77,3 @@ def _signed(share: float) -> str:
     """A difference in points, its sign always there unless it is 0.0."""
     text = f"{100 * share:+.1f}"
     return "0.0" if float(text) == 0 else text
-
-
-def _terminal(table: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in table
-    ]
-    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
-
-
-def _markdown(table: Sequence[Sequence[str]]) -> list[str]:
-    rule = ["---", *["---:"] * (len(table[0]) - 1)]
-    return ["| " + " | ".join(cells) + " |" for cells in (table[0], rule, *table[1:])]

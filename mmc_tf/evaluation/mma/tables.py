@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmc_tf.evaluation.latex import escape_latex
+from mmc_tf.evaluation.latex import format_float
 from mmc_tf.evaluation.presets import mma_kind
+from mmc_tf.evaluation.text_tables import markdown_lines, terminal_lines
 from mmc_tf.evaluation.wording import radius
 
 # Of the paper's tables under combined attacks; white box follows four later, the gaps eight later.
@@ -154,27 +155,15 @@ def format_terminal(results: Mapping[str, Any]) -> str:
     """All tables as a terminal shows them."""
     blocks = [describe_protocol(results)]
     for table in make_tables(results):
-        widths = [max(map(len, column)) for column in zip(table.header, *table.rows, strict=True)]
-        lines = [_align(cells, widths) for cells in (table.header, *table.rows)]
-        rule = "  ".join("-" * width for width in widths)
-        blocks.append("\n".join([table.caption, lines[0], rule, *lines[1:]]))
+        blocks.append("\n".join([table.caption, *terminal_lines(table.header, table.rows)]))
     return "\n\n".join(blocks)
-
-
-def _align(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = cells
-    return "  ".join(
-        [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
-    ).rstrip()
 
 
 def format_markdown(results: Mapping[str, Any]) -> str:
     """All tables in Markdown, what was run above them."""
     blocks = [describe_protocol(results)]
     for table in make_tables(results):
-        rule = ["---", *["---:"] * (len(table.header) - 1)]
-        lines = ["| " + " | ".join(cells) + " |" for cells in (table.header, rule, *table.rows)]
-        blocks.append("\n".join([f"{table.caption}.", "", *lines]))
+        blocks.append("\n".join([f"{table.caption}.", "", *markdown_lines(table.header, table.rows)]))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -182,21 +171,5 @@ def format_latex(results: Mapping[str, Any]) -> str:
     """All tables in LaTeX, each a `table` with its caption; needs `\\\\usepackage{booktabs}`."""
     blocks = [f"% {describe_protocol(results)}"]
     for table in make_tables(results):
-        header, *rows = (
-            " & ".join(map(escape_latex, cells)) + r" \\" for cells in (table.header, *table.rows)
-        )
-        lines = [
-            r"\begin{table}",
-            rf"\caption{{{escape_latex(table.caption)}.}}",
-            r"\centering",
-            rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}",
-            r"\toprule",
-            header,
-            r"\midrule",
-            *rows,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-        ]
-        blocks.append("\n".join(lines))
+        blocks.append(format_float(f"{table.caption}.", table.header, table.rows))
     return "\n\n".join(blocks) + "\n"
