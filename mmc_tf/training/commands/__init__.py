@@ -1,0 +1,1 @@
+"""The commands of `python -m mmc_tf.training`."""
