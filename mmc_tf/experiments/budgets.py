@@ -115,20 +115,16 @@ BUDGETS.register("short")(
                 adversarial=_QUICK | {"epochs": 4, "batch_size": 50, "shift": 0},
                 examples=500,
             ),
-            "cifar10": DataPlan(
-                dataset="cifar10",
-                model="resnet32",
-                standard=_QUICK | {"epochs": 5, "batch_size": 100, "lr": 0.02, "train_size": 20_000},
-                adversarial=_QUICK | {"epochs": 3, "batch_size": 100, "lr": 0.02, "train_size": 10_000},
-                examples=500,
-            ),
-            "cifar100": DataPlan(
-                dataset="cifar100",
-                model="resnet32",
-                standard=_QUICK | {"epochs": 5, "batch_size": 100, "lr": 0.02, "train_size": 20_000},
-                adversarial=_QUICK | {"epochs": 3, "batch_size": 100, "lr": 0.02, "train_size": 10_000},
-                examples=500,
-            ),
+            **{
+                name: DataPlan(
+                    dataset=name,
+                    model="resnet32",
+                    standard=_QUICK | {"epochs": 5, "batch_size": 100, "lr": 0.02, "train_size": 20_000},
+                    adversarial=_QUICK | {"epochs": 3, "batch_size": 100, "lr": 0.02, "train_size": 10_000},
+                    examples=500,
+                )
+                for name in ("cifar10", "cifar100")
+            },
         },
         evaluation={"attack_precision": "bfloat16", "batch_size": 100},
     )
