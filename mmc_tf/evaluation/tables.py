@@ -10,7 +10,7 @@ from mmc_tf.evaluation.published import find_published, published_subject
 from mmc_tf.evaluation.records import is_bounded
 from mmc_tf.evaluation.released import format_comparison
 from mmc_tf.evaluation.text_tables import LEFT, RIGHT, markdown_lines
-from mmc_tf.evaluation.wording import interval, percent, radius
+from mmc_tf.evaluation.wording import interval, percent, radius, warning_lines
 
 HEADER = (
     "attack",
@@ -157,10 +157,7 @@ def format_terminal(results: Mapping[str, Any]) -> str:
         *(["", format_worst_case(worst)] if worst else []),
         *(["", detection] if (detection := format_detection(results)) else []),
     ]
-    warnings = [
-        f"warning {warning['code']}: {warning['message']} See {warning['section']}."
-        for warning in results["warnings"]
-    ]
+    warnings = warning_lines(results["warnings"])
     lines += ["", *warnings] if warnings else []
     comparison = format_comparison(results)
     return "\n".join([*lines, *(["", comparison] if comparison else [])])

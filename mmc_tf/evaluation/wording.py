@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mmc_tf.checks import format_number
 
@@ -21,3 +21,10 @@ def radius(value: float) -> str:
     """A radius as its user wrote it: `0.3`, `8/255`."""
     short = f"{value:g}"
     return short if float(short) == value else format_number(value)
+
+
+def warning_lines(warnings: Iterable[Mapping[str, str]]) -> list[str]:
+    """One line of each warning of `results.json`, as it is printed."""
+    return [
+        f"warning {warning['code']}: {warning['message']} See {warning['section']}." for warning in warnings
+    ]

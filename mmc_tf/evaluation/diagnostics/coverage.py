@@ -17,10 +17,11 @@ CORRUPTIONS = frozenset({"gaussian", "rotation"})
 def find_few_examples(records: Sequence[Record]) -> list[Finding]:
     """FEW_EXAMPLES: some 95 % interval is more than 5 points wide to a side, or those of two attacks overlap of
     which one is called stronger (`find_stronger_attack`)."""
-    return [*_find_wide_interval(records), *_find_overlap(records)]
+    return [*find_wide_interval(records), *_find_overlap(records)]
 
 
-def _find_wide_interval(records: Sequence[Record]) -> list[Finding]:
+def find_wide_interval(records: Sequence[Record]) -> list[Finding]:
+    """FEW_EXAMPLES of the widest interval alone, the records being of one network or several."""
     records = [record for record in records if is_bounded(record)]
     if not records:
         return []

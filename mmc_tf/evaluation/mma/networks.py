@@ -121,13 +121,22 @@ def find(
     images = data.load(
         _common_dataset(everyone, dataset),
         data_dir=data_dir or everyone[0].config.get("flags", {}).get("data_dir"),
-        test_size=examples,
     )
     for network in everyone:
         shape = saved.input_shape(network.model_file)
         if shape is not None:
             check_shapes(network.path, shape, images, argument="runs")
-    return Found(tuple(networks), votes, tuple(skipped), images)
+    return Found(tuple(networks), votes, tuple(skipped), _first(images, examples))
+
+
+def _first(images: data.Dataset, examples: int | None) -> data.Dataset:
+    """With the first so many test images alone."""
+    if examples is None:
+        return images
+    if examples > len(images.test):
+        expected = f"at most {len(images.test)}, the test images of {images.name}"
+        raise argument_error("examples", expected, examples)
+    return dataclasses.replace(images, test=images.test.part(0, examples))
 
 
 def _expand(paths: Sequence[str], runs_dir: Path) -> tuple[list[Path], list[Path]]:

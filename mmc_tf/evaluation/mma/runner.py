@@ -22,6 +22,7 @@ from mmc_tf.evaluation import store
 from mmc_tf.evaluation.examples import Examples, choose_examples, full_batches
 from mmc_tf.evaluation.fingerprints import fingerprint_model, fingerprint_split, versions
 from mmc_tf.evaluation.mma import figures
+from mmc_tf.evaluation.mma.doubts import find_doubts
 from mmc_tf.evaluation.mma.networks import Subject
 from mmc_tf.evaluation.mma.runs import Run, craft, judge, plan_runs, seed_of, within
 from mmc_tf.evaluation.mma.settings import Margins, Protocol
@@ -31,7 +32,7 @@ from mmc_tf.evaluation.records import plain
 from mmc_tf.evaluation.wording import radius
 from mmc_tf.models.voting import member_logits
 
-KIND, VERSION = "mma", 1
+KIND, VERSION = "mma", 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,6 +220,7 @@ def run(
         "images_crafted": work.images_crafted,
         "seconds": work.seconds,
     }
+    results["warnings"] = [finding.as_dict() for finding in find_doubts(results)]
     white_box, combined = figures.surviving(work.wrong, work.broken)
     arrays = {
         "index": examples.indices,

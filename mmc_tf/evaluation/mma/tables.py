@@ -9,7 +9,7 @@ from typing import Any
 from mmc_tf.evaluation.latex import format_float
 from mmc_tf.evaluation.presets import mma_kind
 from mmc_tf.evaluation.text_tables import markdown_lines, terminal_lines
-from mmc_tf.evaluation.wording import radius
+from mmc_tf.evaluation.wording import radius, warning_lines
 
 # Of the paper's tables under combined attacks; white box follows four later, the gaps eight later.
 _NUMBERS = {("mnist", "linf"): 4, ("cifar", "linf"): 5, ("mnist", "l2"): 6, ("cifar", "l2"): 7}
@@ -152,19 +152,25 @@ def describe_protocol(results: Mapping[str, Any]) -> str:
 
 
 def format_terminal(results: Mapping[str, Any]) -> str:
-    """All tables as a terminal shows them."""
+    """All tables as a terminal shows them, warnings below."""
     blocks = [describe_protocol(results)]
     for table in make_tables(results):
         blocks.append("\n".join([table.caption, *terminal_lines(table.header, table.rows)]))
-    return "\n\n".join(blocks)
+    return "\n\n".join([*blocks, *_warnings(results)])
 
 
 def format_markdown(results: Mapping[str, Any]) -> str:
-    """All tables in Markdown, what was run above them."""
+    """All tables in Markdown, what was run above them, warnings below."""
     blocks = [describe_protocol(results)]
     for table in make_tables(results):
         blocks.append("\n".join([f"{table.caption}.", "", *markdown_lines(table.header, table.rows)]))
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([*blocks, *_warnings(results)]) + "\n"
+
+
+def _warnings(results: Mapping[str, Any]) -> list[str]:
+    """One block of all warnings, or none."""
+    lines = warning_lines(results["warnings"])
+    return ["\n".join(lines)] if lines else []
 
 
 def format_latex(results: Mapping[str, Any]) -> str:

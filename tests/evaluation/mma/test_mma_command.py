@@ -89,6 +89,7 @@ def test_a_dry_run_touches_nothing(workplace, capsys):
         ),
         (["runs", "--resume", "--overwrite"], "`overwrite`. Expected not both --resume and --overwrite"),
         (["runs/one"], "`runs`. Expected two networks or more"),
+        (["runs", "--examples=9999"], "`examples`. Expected at most "),
         (["runs", "--seed=-1"], "`seed`. Expected an integer >= 0. Received: seed=-1"),
         (["runs", "--batch_size=0"], "`batch_size`. Expected an integer >= 1. Received: batch_size=0"),
         (

@@ -80,6 +80,10 @@ def test_results_say_what_was_run(finished, protocol):
     assert results["models"][0]["runs"] == ["ce", "cw"]
     assert results["step_sizes"] == pytest.approx([0.5 * 0.03, 0.5 * 0.08])
     assert 0 < results["images_crafted"] < SIZE * 2 * 12
+    # 40 images are few, and the masked network's own gradients lead nowhere.
+    assert [warning["code"] for warning in results["warnings"]][-2:] == ["FEW_EXAMPLES", "PGD_ONLY"]
+    misled = [warning for warning in results["warnings"] if warning["code"] == "TRANSFER_STRONGER"]
+    assert ["masked"] in [warning["attacks"] for warning in misled]
     assert not (finished[0] / "progress").exists()
 
 
