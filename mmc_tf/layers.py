@@ -1,4 +1,4 @@
-"""All layers of ours, for a model of your own: heads and preprocessing.
+"""All layers of ours, for a model of your own: heads, preprocessing, a convolution.
 
 Importing this module, or `mmc_tf.losses`, is what lets `keras.saving.load_model` restore a saved network.
 
@@ -12,6 +12,7 @@ Example:
 
 import mmc_tf.losses  # noqa: F401  registers the losses too
 from mmc_tf.models.activations import RisingLeakyReLU
+from mmc_tf.models.convolution import GrayConv2D
 from mmc_tf.models.heads import (
     CenterLossLogits,
     DenseLogits,
@@ -33,6 +34,7 @@ __all__ = [
     "CenterLossLogits",
     "DenseLogits",
     "EMCLogits",
+    "GrayConv2D",
     "HMMCLogits",
     "Head",
     "LGMLogits",

@@ -7,11 +7,12 @@ import keras
 import mmc_tf.layers
 from mmc_tf.models import preprocessing
 from mmc_tf.models.activations import RisingLeakyReLU
+from mmc_tf.models.convolution import GrayConv2D
 from mmc_tf.models.heads import HEADS, Head
 
 
 def test_every_layer_is_there_and_serializable():
-    made = {HEADS.get(name) for name in HEADS.names()} | {Head, RisingLeakyReLU}
+    made = {HEADS.get(name) for name in HEADS.names()} | {Head, RisingLeakyReLU, GrayConv2D}
     for name, layer in vars(preprocessing).items():
         if inspect.isclass(layer) and issubclass(layer, keras.layers.Layer) and not name.startswith("_"):
             made.add(layer)

@@ -10,13 +10,15 @@ import numpy as np
 
 from mmc_tf.checks import check_choice
 from mmc_tf.models.activations import RisingLeakyReLU
+from mmc_tf.models.convolution import GrayConv2D
 
 PRECISIONS = ("float32", "bfloat16")
 _GRAPHS = ("Functional", "Sequential")  # by name: a subclass may do more in its `call` than its graph says
 _REGULARIZERS = ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
+_CONVOLUTIONS = (keras.layers.Conv2D, GrayConv2D)
 # The layers whose outputs, if they are images, are what bfloat16 halves the cost of.
 _HALVED = (
-    keras.layers.Conv2D,
+    *_CONVOLUTIONS,
     keras.layers.BatchNormalization,
     keras.layers.Activation,
     keras.layers.ReLU,
@@ -84,8 +86,8 @@ def folded_copy(model: Any, *, precision: str = "float32") -> Any:
     if not _is_graph(model):
         return model
     layers = _all_layers(model)
-    gainful = keras.layers.BatchNormalization if precision == "float32" else keras.layers.Conv2D
-    if not any(type(layer) is gainful for layer in layers):
+    gainful = (keras.layers.BatchNormalization,) if precision == "float32" else _CONVOLUTIONS
+    if not any(type(layer) in gainful for layer in layers):
         return model
     if any(layer.compute_dtype != "float32" or _is_leaky(layer) for layer in layers):
         return model
@@ -167,7 +169,7 @@ def _foldings(model: keras.Model) -> dict[str, keras.layers.Layer]:
             continue
         parents = norm._inbound_nodes[0].parent_nodes
         layer = parents[0].operation if len(parents) == 1 else None
-        if type(layer) not in (keras.layers.Conv2D, keras.layers.Dense):
+        if type(layer) not in (*_CONVOLUTIONS, keras.layers.Dense):
             continue
         linear = layer.activation is keras.activations.linear
         channels_last = getattr(layer, "data_format", "channels_last") == "channels_last"

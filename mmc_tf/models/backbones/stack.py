@@ -10,6 +10,7 @@ import numpy as np
 from mmc_tf.checks import argument_error
 from mmc_tf.models.activations import RisingLeakyReLU
 from mmc_tf.models.backbones.options import BackboneOptions
+from mmc_tf.models.convolution import GrayConv2D
 
 LEAKY_SLOPE = 0.1
 
@@ -52,7 +53,8 @@ class Stack:
         """A convolution with He initialisation and the L2 penalty on its kernel."""
         decay = self.options.weight_decay
         name = self._name("conv2d")
-        return keras.layers.Conv2D(
+        kind = GrayConv2D if x.shape[-1] == 1 else keras.layers.Conv2D
+        return kind(
             filters,
             kernel_size,
             strides=strides,
