@@ -110,7 +110,7 @@ def recipe(method: str, num_steps: int) -> Recipe:
     return METHODS.get(method).from_settings(settings)
 
 
-class TorchLoop:
+class TorchProcess:
     """The process of `max_margin.torch_loop`.
 
     Args:
@@ -152,9 +152,9 @@ class TorchLoop:
         if gap > AGREEMENT:
             raise UserError(f"The networks differ. Expected equal logits. Received: {gap:.1e} apart")
 
-    def seconds(self, steps: int) -> float:
-        """What so many steps take."""
-        self._process.stdin.write(f"{steps}\n")
+    def seconds(self, variant: str, steps: int) -> float:
+        """What so many steps of a variant take."""
+        self._process.stdin.write(json.dumps([variant, steps]) + "\n")
         self._process.stdin.flush()
         return self._read()
 
@@ -172,6 +172,18 @@ class TorchLoop:
         self._folder.cleanup()
 
 
+@dataclass
+class TorchLoop:
+    """One variant of PyTorch's loop."""
+
+    process: TorchProcess
+    variant: str
+
+    def seconds(self, steps: int) -> float:
+        """What so many steps take."""
+        return self.process.seconds(self.variant, steps)
+
+
 def hold(
     split: Split, *, peer_python: str | None, num_steps: int, rounds: int, steps: int = 2
 ) -> dict[str, float]:
@@ -184,11 +196,11 @@ def hold(
             split, recipe("mma", num_steps), weights=weights, precision="mixed_bfloat16"
         ),
     }
-    torch_loop = None
+    peer = None
     if peer_python:
-        torch_loop = TorchLoop(peer_python, split, contenders["MMA step"].model, num_steps=num_steps)
-        print(f"PyTorch {torch_loop.hello['torch']}, {torch_loop.hello['layout']}", flush=True)
-        contenders["MMA step, PyTorch"] = torch_loop
+        peer = TorchProcess(peer_python, split, contenders["MMA step"].model, num_steps=num_steps)
+        print(f"PyTorch {peer.hello['torch']}", flush=True)
+        contenders |= {f"PyTorch, {name}": TorchLoop(peer, name) for name in peer.hello["variants"]}
     times: dict[str, list[float]] = {name: [] for name in contenders}
     try:
         for number in range(rounds + 1):
@@ -197,20 +209,21 @@ def hold(
                 if number:
                     times[name].append(1e3 * seconds / steps)
     finally:
-        if torch_loop:
-            torch_loop.close()
+        if peer:
+            peer.close()
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
 def table(milliseconds: dict[str, float], *, num_steps: int) -> str:
-    """The contenders' times and the two ratios with their targets."""
+    """The contenders' times and the ratios, at equal precision, with their targets."""
     lines = [f"LeNet5, MNIST, batch {BATCH_SIZE}, {num_steps} attack steps, {clock_name()} time"]
     for name, value in milliseconds.items():
-        lines.append(f"{name:<22} {value:9.1f} ms {1e3 * BATCH_SIZE / value:8.1f} images/s")
+        lines.append(f"{name:<34} {value:9.1f} ms {1e3 * BATCH_SIZE / value:8.1f} images/s")
     ratio = milliseconds["MMA step"] / milliseconds["PGD step"]
-    lines.append(f"{'MMA step / PGD step':<30} {ratio:5.2f}   target <= 1.35")
-    if "MMA step, PyTorch" in milliseconds:
-        for name in ("MMA step", "MMA step, bfloat16"):
-            ratio = milliseconds["MMA step, PyTorch"] / milliseconds[name]
-            lines.append(f"{'PyTorch / ' + name:<30} {ratio:5.2f}   target >= 1.5")
+    lines.append(f"{'MMA step / PGD step':<58} {ratio:5.2f}   target <= 1.35")
+    for name, value in milliseconds.items():
+        if not name.startswith("PyTorch"):
+            continue
+        ours = "MMA step, bfloat16" if name.endswith("bfloat16") else "MMA step"
+        lines.append(f"{f'{name} / {ours}':<58} {value / milliseconds[ours]:5.2f}   target >= 1.5")
     return "\n".join(lines)

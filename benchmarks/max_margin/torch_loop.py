@@ -3,8 +3,9 @@
 command   python -m max_margin.torch_loop FOLDER      (by `max_margin.contest`, which wrote FOLDER)
 does      the same work as ours on the same LeNet5, images and settings: a clean pass, AN-PGD on the correctly
           classified examples alone, picked out by a mask, ten bisections, a radius for each example in a dictionary,
-          one update by Adam; in float32, in the layout that is faster
-protocol  a number of steps on a line of standard input; the seconds they took on a line back
+          one update by Adam; in each of VARIANTS
+protocol  a variant's name and a number of steps on a line of standard input, as JSON; the seconds they took on a
+          line back
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from torch import nn
 from torch.nn import functional
 
 CLIP_NORM = 10.0
+# What a loop written without a thought for speed does, and the two things that one can do about it.
+VARIANTS = {
+    "float32": (torch.contiguous_format, False),
+    "channels last": (torch.channels_last, False),
+    "channels last, bfloat16": (torch.channels_last, True),
+}
 
 
 class LeNet5(nn.Module):
@@ -58,13 +65,20 @@ class MaxMarginLoop:
         images: (N, 1, H, W).
         labels: (N,).
         settings: of `max_margin.contest`.
+        halved: whether convolutions and products of matrices compute in bfloat16 (automatic mixed precision).
     """
 
-    def __init__(self, network: nn.Module, images: torch.Tensor, labels: torch.Tensor, settings: dict):
+    def __init__(self, network: nn.Module, images, labels, settings: dict, *, halved: bool):
         self.network, self.images, self.labels, self.settings = network, images, labels, settings
+        self.halved = halved
         self.optimizer = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"])
         self.radii = dict.fromkeys(range(len(images)), settings["min_radius"])
         self.start = 0
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, 10) float32."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.halved):
+            return self.network(images).float()
 
     def step(self) -> float:
         """The loss of one update."""
@@ -72,7 +86,7 @@ class MaxMarginLoop:
         rows = torch.arange(self.start, self.start + size) % len(self.images)
         self.start = (self.start + size) % len(self.images)
         images, labels = self.images[rows], self.labels[rows]
-        clean_logits = self.network(images)
+        clean_logits = self.logits(images)
         clean = functional.cross_entropy(clean_logits, labels)
         correct = soft_margin(clean_logits.detach(), labels) < 0
         keys = [int(row) for row in rows[correct]]
@@ -85,13 +99,13 @@ class MaxMarginLoop:
             self.radii[key] = radius
         counts = torch.ones(size)
         counts[correct] = (found < settings["max_margin"]).float()
-        margin = (functional.cross_entropy(self.network(mixed), labels, reduction="none") * counts).mean()
+        margin = (functional.cross_entropy(self.logits(mixed), labels, reduction="none") * counts).mean()
         total = clean / 3 + 2 * margin / 3
         self.optimizer.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
         self.optimizer.step()
-        return float(total)
+        return float(total.detach())
 
     def shortest(self, images, labels, radius) -> tuple[torch.Tensor, torch.Tensor]:
         """AN-PGD in linf."""
@@ -102,7 +116,7 @@ class MaxMarginLoop:
         point = (images + radius * (2 * torch.rand_like(images) - 1)).clamp(0, 1)
         for _ in range(settings["num_steps"]):
             point = point.detach().requires_grad_(True)
-            (gradient,) = torch.autograd.grad(soft_margin(self.network(point), labels).sum(), point)
+            (gradient,) = torch.autograd.grad(soft_margin(self.logits(point), labels).sum(), point)
             delta = (point.detach() + size * gradient.sign() - images).clamp(-radius, radius)
             point = (images + delta).clamp(0, 1)
         delta = point.detach() - images
@@ -111,7 +125,7 @@ class MaxMarginLoop:
 
         def across(distance: torch.Tensor) -> torch.Tensor:
             moved = (images + distance[:, None, None, None] * unit).clamp(0, 1)
-            return soft_margin(self.network(moved), labels) >= 0
+            return soft_margin(self.logits(moved), labels) >= 0
 
         with torch.no_grad():
             crossed = across(length)
@@ -142,15 +156,15 @@ def main() -> None:
     labels = torch.from_numpy(arrays.pop("labels")).long()
     logits = LeNet5(arrays)(images[:50]).tolist()
     loops = {}
-    for name, layout in (("channels first", torch.contiguous_format), ("channels last", torch.channels_last)):
+    for name, (layout, halved) in VARIANTS.items():
         network = LeNet5(arrays).to(memory_format=layout)
-        loops[name] = MaxMarginLoop(network, images.contiguous(memory_format=layout), labels, settings)
-    tried = {name: min(loop.seconds(1) for _ in range(3)) for name, loop in loops.items()}
-    best = min(tried, key=tried.get)
-    hello = {"torch": torch.__version__, "layout": best, "tried": tried, "logits": logits}
+        placed = images.contiguous(memory_format=layout)
+        loops[name] = MaxMarginLoop(network, placed, labels, settings, halved=halved)
+    hello = {"torch": torch.__version__, "variants": list(loops), "logits": logits}
     print(json.dumps(hello), flush=True)
     for line in sys.stdin:
-        print(json.dumps(loops[best].seconds(int(line))), flush=True)
+        name, steps = json.loads(line)
+        print(json.dumps(loops[name].seconds(steps)), flush=True)
 
 
 if __name__ == "__main__":

@@ -25,11 +25,12 @@ def test_ratios():
         "PGD step": 100.0,
         "MMA step": 120.0,
         "MMA step, bfloat16": 60.0,
-        "MMA step, PyTorch": 240.0,
+        "PyTorch, float32": 240.0,
+        "PyTorch, channels last, bfloat16": 90.0,
     }
     lines = contest.table(milliseconds, num_steps=40).splitlines()
     assert lines[0].startswith("LeNet5, MNIST, batch 50, 40 attack steps, ")
     assert lines[2].split()[2:] == ["120.0", "ms", "416.7", "images/s"]
-    assert [line.split()[-4] for line in lines[-3:]] == ["1.20", "2.00", "4.00"]
+    assert [line.split()[-4] for line in lines[-3:]] == ["1.20", "2.00", "1.50"]
     alone = contest.table({"PGD step": 100.0, "MMA step": 120.0}, num_steps=40)
     assert "PyTorch" not in alone
