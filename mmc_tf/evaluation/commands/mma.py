@@ -73,7 +73,7 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> str:
-    """Runs the protocol, writes the tables beside the results, and returns them."""
+    """Runs the protocol, writes tables and report beside the results, and returns the tables."""
     from mmc_tf.evaluation.mma import networks, settings
     from mmc_tf.evaluation.preflight import RESULTS_DIR
 
@@ -122,14 +122,15 @@ def _check(arguments: argparse.Namespace) -> None:
 def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any) -> str:
     """The part that needs TensorFlow."""
     from mmc_tf.evaluation.entry import choose_output_dir
-    from mmc_tf.evaluation.mma import networks, runner, tables
+    from mmc_tf.evaluation.mma import networks, report, runner, settings, tables
     from mmc_tf.evaluation.progress import ProgressBar
+    from mmc_tf.report.attempt import try_report
 
     subjects, split = networks.load(found), found.dataset.test
     prepared = runner.prepare(subjects, split.part(0, 1).as_float()[0], protocol)
     content = runner.describe_plan(subjects, split, protocol, margins=margins, seed=arguments.seed)
     if arguments.output_dir is None:
-        output_dir = choose_output_dir(runner.KIND, content, resume=arguments.resume)
+        output_dir = choose_output_dir(settings.KIND, content, resume=arguments.resume)
     else:
         output_dir = Path(arguments.output_dir)
     how = {"resume": arguments.resume, "overwrite": arguments.overwrite}
@@ -151,14 +152,9 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
         progress=ProgressBar(),
         **how,
     )
-    for name, content in (
-        (store.MARKDOWN, tables.format_markdown(results)),
-        (store.LATEX, tables.format_latex(results)),
-    ):
-        with files.replacing(output_dir / name) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+    drawn = try_report(lambda: report.write_report(results, output_dir))
     last = f"results in {output_dir}: {store.RESULTS}, {store.EXAMPLES}, {store.MARKDOWN}, {store.LATEX}"
-    return "\n".join(["", tables.format_terminal(results), "", last])
+    return "\n".join(["", tables.format_terminal(results), "", last, drawn])
 
 
 def describe(found: Any, prepared: Any, protocol: Any, margins: Any, output_dir: Path, *, seed: int) -> str:

@@ -25,14 +25,12 @@ from mmc_tf.evaluation.mma import figures
 from mmc_tf.evaluation.mma.doubts import find_doubts
 from mmc_tf.evaluation.mma.networks import Subject
 from mmc_tf.evaluation.mma.runs import Run, craft, judge, plan_runs, seed_of, within
-from mmc_tf.evaluation.mma.settings import Margins, Protocol
+from mmc_tf.evaluation.mma.settings import KIND, VERSION, Margins, Protocol
 from mmc_tf.evaluation.plan import find_head
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.records import plain
 from mmc_tf.evaluation.wording import radius
 from mmc_tf.models.voting import member_logits
-
-KIND, VERSION = "mma", 2
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import Any
 from mmc_tf.checks import argument_error, check_choice, check_number
 from mmc_tf.evaluation.presets import MMA_GRIDS, MMA_RUNS, mma_kind
 
+# Of results on disk; 2 has warnings.
+KIND, VERSION = "mma", 2
 NORMS = ("linf", "l2")
 NUM_STEPS = 100
 CW_EXAMPLES, CW_STEPS = 1000, 1000

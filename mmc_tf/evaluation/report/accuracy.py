@@ -20,14 +20,14 @@ _LOGARITHMIC_FROM = 8
 
 
 def draw_accuracy_by_epsilon(
-    lines: Sequence[Line], *, norm: str, clean_accuracy: float, worst: Line | None = None
+    lines: Sequence[Line], *, norm: str, clean_accuracy: float | None = None, worst: Line | None = None
 ) -> Figure:
-    """Robust accuracy against ε with 95 % intervals, clean accuracy at ε = 0.
+    """Robust accuracy against ε with 95 % intervals.
 
     Args:
-        lines: one an attack.
+        lines: one an attack, or one a network with its clean accuracy at ε = 0.
         norm: of the radius.
-        clean_accuracy: share in [0, 1].
+        clean_accuracy: of all lines, a share in [0, 1]; None: of each its own.
         worst: what survives all attacks.
     """
     with drawing_style():
@@ -37,9 +37,11 @@ def draw_accuracy_by_epsilon(
             _plot(axes, line, line.name, **series_style(number))
         if worst is not None:
             _plot(axes, worst, worst.name, color=INK, marker="", linewidth=2.2, linestyle="--")
-        _add_clean(axes, clean_accuracy)
+        if clean_accuracy is not None:
+            _add_clean(axes, clean_accuracy)
+        _label_accuracy(axes)
         axes.set_xlabel(f"radius ε, {norm} (pixels of [0, 1])")
-        radii = sorted({value for line in lines for value in line.x})
+        radii = sorted({value for line in lines for value in line.x} - {0.0})
         axes.set_xlim(left=0, right=radii[-1] * 1.05)
         if len(radii) <= _MOST_TICKS and _are_apart(radii):
             axes.set_xticks([0, *radii], ["0", *map(radius, radii)])
@@ -71,6 +73,7 @@ def draw_accuracy_by_steps(lines: Sequence[Line], *, norm: str, clean_accuracy: 
                 **series_style(names.index(line.name)),
             )
         _add_clean(axes, clean_accuracy)
+        _label_accuracy(axes)
         axes.set_xlabel(f"number of steps ({norm})")
         if steps[-1] >= _LOGARITHMIC_FROM * steps[0]:
             axes.set_xscale("log")
@@ -99,6 +102,9 @@ def _add_clean(axes: Axes, clean_accuracy: float) -> None:
     axes.axhline(
         100 * clean_accuracy, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), label="clean accuracy"
     )
+
+
+def _label_accuracy(axes: Axes) -> None:
     axes.set_ylabel("robust accuracy (%)")
     axes.set_ylim(-3, 103)
     axes.set_yticks(range(0, 101, 20))

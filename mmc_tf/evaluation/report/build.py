@@ -21,7 +21,7 @@ from mmc_tf.evaluation.report.pictures import (
 from mmc_tf.evaluation.report.series import name_of
 from mmc_tf.evaluation.wording import interval, percent
 from mmc_tf.files import replacing
-from mmc_tf.report import page
+from mmc_tf.report import attempt, page
 from mmc_tf.report.picture import Picture, write_pngs
 
 # Of more attacks the images would outweigh the rest of the page; all are in samples.npz.
@@ -56,12 +56,8 @@ def write_report(folder: str | Path) -> Path:
 
 
 def try_report(folder: str | Path) -> str:
-    """Writes the report and says where, or why there is none: what was measured is on disk and must not be lost."""
-    try:
-        return f"report in {write_report(folder)}"
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return f"no report, it could not be drawn: {reason}"
+    """Writes the report and says where, or why there is none."""
+    return attempt.try_report(lambda: write_report(folder))
 
 
 def _write(path: Path, text: str) -> None:

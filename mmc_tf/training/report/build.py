@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmc_tf.checks import argument_error, check_number
 from mmc_tf.files import check_writable, replacing, write_json
-from mmc_tf.report import page
+from mmc_tf.report import attempt, page
 from mmc_tf.report.colours import SERIES
 from mmc_tf.report.picture import Picture, write_pngs
 from mmc_tf.training.report.curves import STEPS, TIME, Quantity, draw_curves, quantities_of
@@ -70,12 +70,8 @@ def write_report(
 
 
 def try_report(run: str | Path) -> str:
-    """Writes a finished run's page into its folder and says where, or why there is none: the run must not be lost."""
-    try:
-        return f"report in {write_report([run], with_files=False)}"
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return f"no report, it could not be drawn: {reason}"
+    """Writes a finished run's page into its folder and says where, or why there is none."""
+    return attempt.try_report(lambda: write_report([run], with_files=False))
 
 
 def _picture(quantity: Quantity, against: str, key: str, words: str) -> Picture:

@@ -42,7 +42,9 @@ def test_from_runs_to_tables(workplace, capsys):
         "images   the first 30 test images",
         "DIGITS Model  Cln Acc  AvgAcc  AvgRobAcc",
         "TransferGap",
+        "warning PGD_ONLY: ",
         "results in out: results.json, examples.npz, table.md, table.tex",
+        "report in out/report.html",
     ):
         assert words_there in printed
     out = workplace / "out"
@@ -53,6 +55,11 @@ def test_from_runs_to_tables(workplace, capsys):
     assert "| two | " in (out / "table.md").read_text()
     assert r"\begin{tabular}{lrrrrr}" in (out / "table.tex").read_text()
     assert results["command"].startswith("python -m mmc_tf.evaluation")
+    report = (out / "report.html").read_text()
+    assert "3 networks under their own attacks" in report
+    assert f">{row.split()[-1]}</td>" in report
+    for figure in ("accuracy-combined.png", "accuracy-white-box.png"):
+        assert (out / "figures" / figure).read_bytes().startswith(b"\x89PNG")
     # Once more is a mistake; to go on with what is finished shows it again.
     assert main(words) == 2
     assert "Expected a new or empty folder, or --resume or --overwrite" in capsys.readouterr().err
