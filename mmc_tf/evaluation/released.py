@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from mmc_tf.evaluation.published import PAPER, TABLE_5, PublishedRow, published_rows, published_subject
 from mmc_tf.evaluation.wording import percent, radius
@@ -13,33 +14,67 @@ HEADING = "comparison with released checkpoints"
 _SUSPICIOUS = 0.05
 
 
-def format_comparison(results: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class Comparison:
+    """Published numbers beside measured ones.
+
+    Attributes:
+        caption: whose row it is, and of how many images ours are.
+        rows: (what was measured, published, here), in percent or a mean distance; none of a network in no table.
+        remark: what the clean accuracy makes doubtful, or nothing.
+    """
+
+    caption: str
+    rows: tuple[tuple[str, str, str], ...] = ()
+    remark: str = ""
+
+    HEADER: ClassVar[tuple[str, str, str]] = ("%", "published", "here")
+
+
+def compare(results: Mapping[str, Any]) -> Comparison | None:
     """The paper's row for a released network, number by number, beside what was measured here.
 
     Args:
-        results: `results.json`; nothing is said of networks that are no released ones.
+        results: `results.json`.
+
+    Returns:
+        The comparison, or None for a network that is no released one.
     """
-    if not results["model"].get("released"):
-        return ""
+    model = results["model"]
+    if not model.get("released"):
+        return None
     subject = published_subject(results)
     rows = choose_rows(published_rows(**subject), results["attacks"])
-    model = results["model"]
     words = f"{model['loss']}, {subject['network'] or model['model']}, {subject['dataset']}, {subject['training']}"
     if not rows:
-        return f"{HEADING}: no published table has this network ({words} training)"
-    examples = results["examples"]
-    lines = [
-        f"{HEADING}: {rows[0].source}, {words} training; here on the first {examples} test images",
-        *_table([("%", "published", "here"), *_cells(results, rows)]),
-    ]
-    lower = rows[0].clean_accuracy - max(results["clean_accuracy"], results["clean_interval"][1])
-    if lower > _SUSPICIOUS:
-        doubtful = "--dataset" if model["loss"] == "SCE" else "--mean_var, --centers, --dataset"
-        lines.append(
-            f"The clean accuracy is {percent(rows[0].clean_accuracy - results['clean_accuracy'])} points below the "
-            f"published one: it is another network, or not what {doubtful} say."
-        )
+        return Comparison(f"no published table has this network ({words} training)")
+    return Comparison(
+        f"{rows[0].source}, {words} training; here on the first {results['examples']} test images",
+        tuple(_cells(results, rows)),
+        _doubt(results, rows[0].clean_accuracy),
+    )
+
+
+def format_comparison(results: Mapping[str, Any]) -> str:
+    """`compare` as a terminal shows it; empty where there is nothing to compare."""
+    found = compare(results)
+    if found is None:
+        return ""
+    lines = [f"{HEADING}: {found.caption}"]
+    lines += _table([found.HEADER, *found.rows]) if found.rows else []
+    lines += [found.remark] if found.remark else []
     return "\n".join(lines)
+
+
+def _doubt(results: Mapping[str, Any], published: float) -> str:
+    lower = published - max(results["clean_accuracy"], results["clean_interval"][1])
+    if lower <= _SUSPICIOUS:
+        return ""
+    doubtful = "--dataset" if results["model"]["loss"] == "SCE" else "--mean_var, --centers, --dataset"
+    return (
+        f"The clean accuracy is {percent(published - results['clean_accuracy'])} points below the published one: it "
+        f"is another network, or not what {doubtful} say."
+    )
 
 
 def choose_rows(rows: Sequence[PublishedRow], records: Sequence[Mapping[str, Any]]) -> list[PublishedRow]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmc_tf.evaluation import detection_table, store, tables
 from mmc_tf.evaluation.latex import format_latex
+from mmc_tf.evaluation.released import HEADING, compare
 from mmc_tf.evaluation.report.content import Content, read_content
 from mmc_tf.evaluation.report.diagnosis import diagnosis_blocks
 from mmc_tf.evaluation.report.pictures import (
@@ -87,6 +88,7 @@ def _page(
     sections = [
         page.Section("Warnings", [_warnings(results)]),
         page.Section("Attacks", [_table(results)]),
+        page.Section(HEADING.capitalize(), _comparison(results)),
         page.Section("Detection", _detection(results)),
         page.Section("Probes", diagnosis_blocks(results.get("diagnosis") or {})),
         page.Section("Robust accuracy", [page.grid([picture.block() for picture in curves])]),
@@ -148,6 +150,18 @@ def _table(results: Mapping[str, Any]) -> str:
     return page.table(
         header, rows, numbers=numbers, words=words, row_styles=styles, name="the attacks and what they left"
     )
+
+
+def _comparison(results: Mapping[str, Any]) -> list[str]:
+    """A released network's published numbers."""
+    found = compare(results)
+    if found is None:
+        return []
+    blocks = [page.box(found.remark, style="verdict bad")] if found.remark else []
+    blocks.append(page.paragraph(f"{found.caption[0].upper()}{found.caption[1:]}.", style="note"))
+    if found.rows:
+        blocks.append(page.table(found.HEADER, found.rows, numbers=(1, 2), name=HEADING))
+    return blocks
 
 
 def _detection(results: Mapping[str, Any]) -> list[str]:

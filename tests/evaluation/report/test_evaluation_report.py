@@ -255,3 +255,19 @@ def test_a_failure_to_draw_costs_one_line(copy, monkeypatch, error):
     assert re.fullmatch("no report, it could not be drawn: (cannot be drawn|OSError)", said)
     assert (copy / "results.json").read_bytes() == before
     assert not (copy / "report.html").exists()
+
+
+def test_a_released_network_stands_beside_the_paper_s_numbers(copy):
+    results = json.loads((copy / "results.json").read_text())
+    names = dict.fromkeys(("model", "backbone"), "resnet110v1")
+    results["model"] |= names | {"loss": "MMC", "training": "standard", "released": {"depth": 110}}
+    results["dataset"]["name"] = "cifar10"
+    results |= {"clean_accuracy": 0.5, "clean_interval": [0.4, 0.6]}
+    (copy / "results.json").write_text(json.dumps(results))
+    reader = Reader(write_report(copy).read_text())
+    assert "Comparison with released checkpoints" in reader.texts["h2"]
+    cells = reader.texts["td"]
+    place = cells.index("clean")
+    assert cells[place + 1 : place + 3] == ["93.6", "50.0"]
+    assert cells.count("not run") == 8
+    assert any(text.startswith("The clean accuracy is 43.6 points below") for text in reader.texts["p"])
