@@ -6,7 +6,7 @@ command   python -m mmc_tf.experiments run mma-table-6 mma-table-10 mma-table-14
 cost      short: three networks of 8 epochs and the protocol, 40 minutes on two cores, for all four together; paper: 22
           networks of 100,000 steps and 50 runs of PGD-100 on each
 published AvgAcc of MMA-4.0 62.25 %, PGD-3.0 60.36; C&W's mean distance 2.67 and 2.54
-measured  docs/RESULTS.md has three of these networks, trained by hand for 2,560 steps; not run on short
+measured  docs/RESULTS.md has three of these networks, trained by hand for 5,120 steps; not run on short
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ command   python -m mmc_tf.experiments run mma-table-4 mma-table-8 mma-table-12
 cost      short: seven networks of 8 epochs and the protocol, 70 minutes on two cores, for all three together; paper: 17
           networks of 100,000 steps and 50 runs of PGD-100 on each
 published AvgAcc of MMA-0.45 94.13 %, PGDLS-0.45 94.74, PGD-0.3 76.97; PGD-0.45 fails to train (11.35)
-measured  docs/RESULTS.md has seven of these networks, trained by hand for 2,560 steps; not run on short
+measured  docs/RESULTS.md has seven of these networks, trained by hand for 10,240 steps; not run on short
 """
 
 from __future__ import annotations
