@@ -16,7 +16,7 @@ from mmc_tf.acceptance.table import as_record, count_failures, format_table
 from mmc_tf.attacks import attacks
 from mmc_tf.checks import UserError
 from mmc_tf.data import Dataset, load
-from mmc_tf.files import replacing, write_json
+from mmc_tf.files import write_json, write_text
 
 CRITERIA: dict[str, tuple[Criterion, ...]] = {"A": COLUMN_A, "B": COLUMN_B}
 
@@ -52,8 +52,7 @@ def run_matrix(options: Options) -> int:
     summary = f"{len(rows)} criteria, {failures} failed, {time.monotonic() - began:.0f} s"
     text = "\n\n".join([title, table, *([skipped] if skipped else []), summary])
     print(text)
-    with replacing(options.output_dir / "table.md") as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(options.output_dir / "table.md", text + "\n")
     about = {"seed": options.seed, "network_seed": options.network_seed, "skipped": skipped}
     write_json(options.output_dir / "table.json", as_record(rows, **about))
     return failures

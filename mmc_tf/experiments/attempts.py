@@ -50,8 +50,7 @@ def attempt(lab: Lab, network: Network) -> Attempt:
         failure = describe_failure(str(error))
         if not failure:
             raise
-        with files.replacing(note) as temporary:
-            temporary.write_text(failure + "\n", encoding="utf-8")
+        files.write_text(note, failure + "\n")
         return Attempt(None, failure)
 
 

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from mmc_tf.files import replacing
+from mmc_tf.files import write_text
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EPSILON = 0.1
@@ -71,8 +71,7 @@ def run_demo(*, epochs: int, examples: int, runs_dir: pathlib.Path, results_dir:
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
         rows.append((loss, attacker, results["clean_accuracy"], results["attacks"]))
     table = format_table(rows)
-    with replacing(results_dir / "table.md") as temporary:
-        temporary.write_text(table + "\n", encoding="utf-8")
+    write_text(results_dir / "table.md", table + "\n")
     return table
 
 

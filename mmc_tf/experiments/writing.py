@@ -59,8 +59,7 @@ def write(
         "notes": list(outcome.notes),
     }
     for name, text in ((MARKDOWN, format_markdown(results)), (LATEX, format_latex(results))):
-        with files.replacing(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        files.write_text(folder / name, text)
     files.write_json(folder / RESULTS, results)
 
 

@@ -7,12 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmc_tf.evaluation.diagnostics.coverage import find_gradient_attacks_only, find_wide_interval
-from mmc_tf.evaluation.diagnostics.finding import Finding, Record
-from mmc_tf.evaluation.wording import percent, radius
-
-# As in `diagnostics.order`: shares, and of a small set more than one example.
-TRANSFER_LEAD = 0.01
-WEAKER = 0.002
+from mmc_tf.evaluation.diagnostics.finding import Finding, Record, leaves, leaves_more
+from mmc_tf.evaluation.diagnostics.order import BLACK_BOX_LEAD, WEAKER
+from mmc_tf.evaluation.wording import radius
 
 
 def find_doubts(results: Mapping[str, Any]) -> list[Finding]:
@@ -23,56 +20,51 @@ def find_doubts(results: Mapping[str, Any]) -> list[Finding]:
         results: of `runner.run`.
     """
     doubts = [finding for model in results["models"] for finding in _doubts_of(model, results)]
-    return [*doubts, *find_wide_interval(_records(results)), *find_gradient_attacks_only([{"attack": "pgd"}])]
+    everything = [record for model in results["models"] for record in _records(model, "combined", results)]
+    return [*doubts, *find_wide_interval(everything), *find_gradient_attacks_only(everything)]
 
 
-def _records(results: Mapping[str, Any]) -> list[Record]:
-    """What `find_wide_interval` asks about each network and radius, under all attacks."""
-    norm = results["protocol"]["norm"]
+def _records(model: Mapping[str, Any], kind: str, results: Mapping[str, Any]) -> list[Record]:
+    """What the checks of `mmc_tf.evaluation.diagnostics` ask, of one network at each radius, in ascending order."""
+    protocol, size, found = results["protocol"], results["examples"], model[kind]
+    columns = (protocol["epsilons"], found["robust_accuracy"], found["intervals"])
     return [
         {
             "attack": "pgd",
-            "label": f"{model['name']} {norm} {radius(epsilon)}",
+            "label": f"{model['name']} {protocol['norm']} {radius(epsilon)}",
+            "ball": f"{protocol['norm']} {radius(epsilon)}",
             "epsilon": epsilon,
-            "examples": results["examples"],
+            "examples": size,
+            "robust": round(share * size),
+            "robust_accuracy": share,
             "interval": interval,
         }
-        for model in results["models"]
-        for epsilon, interval in zip(
-            results["protocol"]["epsilons"], model["combined"]["intervals"], strict=True
-        )
+        for epsilon, share, interval in sorted(zip(*columns, strict=True))
     ]
 
 
 def _doubts_of(model: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[Finding]:
-    protocol, size = results["protocol"], results["examples"]
-    radii = [f"{protocol['norm']} {radius(epsilon)}" for epsilon in protocol["epsilons"]]
-    own, combined = (model[kind]["robust_accuracy"] for kind in ("white_box", "combined"))
-
-    gaps = [before - after for before, after in zip(own, combined, strict=True)]
-    most = max(range(len(gaps)), key=gaps.__getitem__)
-    if _exceeds(gaps[most], TRANSFER_LEAD, size):
+    own, combined = (_records(model, kind, results) for kind in ("white_box", "combined"))
+    before, after = max(zip(own, combined, strict=True), key=_lost)
+    if leaves_more(before, after, by=BLACK_BOX_LEAD, examples=1):
         yield Finding(
             "TRANSFER_STRONGER",
-            f"{model['name']} keeps {percent(own[most])} % under its own attacks at {radii[most]}, and "
-            f"{percent(combined[most])} % when images of other networks are added: masked gradients, or too few "
-            "runs or steps.",
+            f"{model['name']} keeps {leaves(before)} under its own attacks at {before['ball']}, and {leaves(after)} "
+            "when images of other networks are added: masked gradients, or too few runs or steps.",
             (model["name"],),
         )
-
-    order = sorted(range(len(own)), key=protocol["epsilons"].__getitem__)
-    rises = [(own[large] - own[small], small, large) for small, large in itertools.combinations(order, 2)]
-    rise, small, large = max(rises, default=(0.0, 0, 0))
-    if _exceeds(rise, WEAKER, size):
+    pairs = [(large, small) for small, large in itertools.combinations(own, 2)]
+    large, small = max(pairs, key=_lost, default=(before, before))
+    if leaves_more(large, small, by=WEAKER, examples=1):
         yield Finding(
             "LARGER_RADIUS_WEAKER",
-            f"{model['name']} keeps {percent(own[large])} % under its own attacks at {radii[large]}, "
-            f"{percent(own[small])} % at {radii[small]}: what they break within the smaller radius they miss within "
-            "the larger one, so they are weak at both.",
+            f"{model['name']} keeps {leaves(large)} under its own attacks at {large['ball']}, {leaves(small)} at "
+            f"{small['ball']}: what they break within the smaller radius they miss within the larger one, so they "
+            "are weak at both.",
             (model["name"],),
         )
 
 
-def _exceeds(share: float, by: float, size: int) -> bool:
-    """Whether a share of the images is more than `by` of them, and more than one image."""
-    return round(share * size) > max(by * size + 1e-9, 1)
+def _lost(pair: tuple[Record, Record]) -> int:
+    """How many examples the second leaves fewer than the first."""
+    return pair[0]["robust"] - pair[1]["robust"]

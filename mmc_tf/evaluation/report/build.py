@@ -21,7 +21,7 @@ from mmc_tf.evaluation.report.pictures import (
 )
 from mmc_tf.evaluation.report.series import name_of
 from mmc_tf.evaluation.wording import interval, percent
-from mmc_tf.files import replacing
+from mmc_tf.files import write_text
 from mmc_tf.report import attempt, page
 from mmc_tf.report.picture import Picture, write_pngs
 
@@ -45,12 +45,12 @@ def write_report(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     content = read_content(folder)
-    _write(folder / store.MARKDOWN, tables.format_markdown(content.results))
-    _write(folder / store.LATEX, format_latex(content.results))
+    write_text(folder / store.MARKDOWN, tables.format_markdown(content.results))
+    write_text(folder / store.LATEX, format_latex(content.results))
     curves = [*accuracy_pictures(content), *distance_pictures(content)]
     classes = [picture for picture in (confusion_picture(content), feature_picture(content)) if picture]
     samples = {number: sample_pictures(content, number) for number in _sampled(content)}
-    _write(folder / store.REPORT, _page(content, curves, samples, classes))
+    write_text(folder / store.REPORT, _page(content, curves, samples, classes))
     sheets = [sheet for number in samples if (sheet := sample_file(content, number)) is not None]
     write_pngs(folder / store.FIGURES, [*curves, *sheets, *classes])
     return folder / store.REPORT
@@ -59,11 +59,6 @@ def write_report(folder: str | Path) -> Path:
 def try_report(folder: str | Path) -> str:
     """Writes the report and says where, or why there is none."""
     return attempt.try_report(lambda: write_report(folder))
-
-
-def _write(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def _sampled(content: Content) -> list[int]:
@@ -86,7 +81,7 @@ def _page(
 ) -> str:
     results = content.results
     sections = [
-        page.Section("Warnings", [_warnings(results)]),
+        page.Section("Warnings", [warnings_block(results)]),
         page.Section("Attacks", [_table(results)]),
         page.Section(HEADING.capitalize(), _comparison(results)),
         page.Section("Detection", _detection(results)),
@@ -133,7 +128,8 @@ def _interval(bounds) -> str:
     return f"95 % interval {interval(bounds)}"
 
 
-def _warnings(results: Mapping[str, Any]) -> str:
+def warnings_block(results: Mapping[str, Any]) -> str:
+    """The warnings of `results.json`, as HTML."""
     return page.warnings(
         (warning["code"], warning["message"], f"See {warning['section']}.") for warning in results["warnings"]
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmc_tf.checks import argument_error, check_number
-from mmc_tf.files import check_writable, replacing, write_json
+from mmc_tf.files import check_writable, write_json, write_text
 from mmc_tf.report import attempt, page
 from mmc_tf.report.colours import SERIES
 from mmc_tf.report.picture import Picture, write_pngs
@@ -58,8 +58,7 @@ def write_report(
     drawn = [
         (quantity, [_picture(quantity, *how) for how in _AGAINST]) for quantity in quantities_of(histories)
     ]
-    with replacing(folder / REPORT) as temporary:
-        temporary.write_text(_page(histories, drawn, margins), encoding="utf-8")
+    write_text(folder / REPORT, _page(histories, drawn, margins))
     if with_files:
         pictures = [picture for _, pair in drawn for picture in pair]
         pictures += [picture for _, (first, others) in margins for picture in (first, *others)]
