@@ -152,6 +152,7 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
         progress=ProgressBar(),
         **how,
     )
+    report.write_tables(results, output_dir)
     drawn = try_report(lambda: report.write_report(results, output_dir))
     last = f"results in {output_dir}: {store.RESULTS}, {store.EXAMPLES}, {store.MARKDOWN}, {store.LATEX}"
     return "\n".join(["", tables.format_terminal(results), "", last, drawn])

@@ -11,8 +11,9 @@ from mmc_tf.evaluation.mma import tables
 from mmc_tf.evaluation.mma.doubts import find_doubts
 from mmc_tf.evaluation.mma.settings import KIND
 from mmc_tf.evaluation.report.accuracy import draw_accuracy_by_epsilon
+from mmc_tf.evaluation.report.build import warnings_block
 from mmc_tf.evaluation.report.series import Line
-from mmc_tf.files import replacing
+from mmc_tf.files import write_text
 from mmc_tf.report import page
 from mmc_tf.report.picture import Picture, write_pngs
 
@@ -28,7 +29,7 @@ _KINDS = (
 
 
 def write_report(results: Mapping[str, Any], folder: str | Path) -> Path:
-    """Writes `report.html`, `figures/*.png`, `table.md` and `table.tex` into the protocol's folder.
+    """Writes `report.html` and `figures/*.png` into the protocol's folder.
 
     Args:
         results: of `runner.run`.
@@ -42,24 +43,25 @@ def write_report(results: Mapping[str, Any], folder: str | Path) -> Path:
     """
     folder = Path(folder)
     pictures = [_picture(results, *kind) for kind in _KINDS]
-    for name, text in (
-        (store.MARKDOWN, tables.format_markdown(results)),
-        (store.LATEX, tables.format_latex(results)),
-        (store.REPORT, _page(results, pictures)),
-    ):
-        with replacing(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    write_text(folder / store.REPORT, _page(results, pictures))
     write_pngs(folder / store.FIGURES, pictures)
     return folder / store.REPORT
 
 
+def write_tables(results: Mapping[str, Any], folder: str | Path) -> None:
+    """Writes `table.md` and `table.tex`, which need nothing drawn."""
+    write_text(Path(folder) / store.MARKDOWN, tables.format_markdown(results))
+    write_text(Path(folder) / store.LATEX, tables.format_latex(results))
+
+
 def redraw(folder: str | Path) -> Path | None:
-    """The report of a finished protocol anew; None for a folder that holds no such results."""
+    """Tables and report of a finished protocol anew; None for a folder that holds no such results."""
     path = Path(folder) / store.RESULTS
     results = store.read_json(path) if path.is_file() else None
     if not isinstance(results, dict) or results.get("kind") != KIND:
         return None
     results.setdefault("warnings", [finding.as_dict() for finding in find_doubts(results)])  # of version 1
+    write_tables(results, folder)
     return write_report(results, folder)
 
 
@@ -93,9 +95,6 @@ def _picture(results: Mapping[str, Any], kind: str, title: str, caption: str) ->
 
 def _page(results: Mapping[str, Any], pictures: list[Picture]) -> str:
     models, dataset = results["models"], results["dataset"].get("name") or "a data set"
-    warnings = page.warnings(
-        (warning["code"], warning["message"], f"See {warning['section']}.") for warning in results["warnings"]
-    )
     blocks = []
     for table in tables.make_tables(results):
         numbers = range(1, len(table.header))
@@ -106,7 +105,7 @@ def _page(results: Mapping[str, Any], pictures: list[Picture]) -> str:
     sections = [
         page.Section("Robust accuracy", [page.grid([picture.block() for picture in pictures])]),
         page.Section("Tables", blocks),
-        page.Section("Warnings", [warnings]),
+        page.Section("Warnings", [warnings_block(results)]),
         page.Section(
             "What was run", [page.paragraph(tables.describe_protocol(results)), _provenance(results)]
         ),

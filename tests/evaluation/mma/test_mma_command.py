@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mmc_tf.evaluation.__main__ import main
+from mmc_tf.evaluation.mma import report
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -31,7 +32,7 @@ def workplace(tmp_path, monkeypatch, digits, kit):
     return tmp_path
 
 
-def test_from_runs_to_tables(workplace, capsys):
+def test_from_runs_to_tables(workplace, capsys, monkeypatch):
     words = ["mma", "runs", *SMALL, "--ensemble=both=one,two", "--output_dir=out"]
     assert main(words) == 0
     printed = capsys.readouterr().out
@@ -55,9 +56,9 @@ def test_from_runs_to_tables(workplace, capsys):
     assert "| two | " in (out / "table.md").read_text()
     assert r"\begin{tabular}{lrrrrr}" in (out / "table.tex").read_text()
     assert results["command"].startswith("python -m mmc_tf.evaluation")
-    report = (out / "report.html").read_text()
-    assert "3 networks under their own attacks" in report
-    assert f">{row.split()[-1]}</td>" in report
+    drawn = (out / "report.html").read_text()
+    assert "3 networks under their own attacks" in drawn
+    assert f">{row.split()[-1]}</td>" in drawn
     for figure in ("accuracy-combined.png", "accuracy-white-box.png"):
         assert (out / "figures" / figure).read_bytes().startswith(b"\x89PNG")
     # Once more is a mistake; to go on with what is finished shows it again.
@@ -65,6 +66,12 @@ def test_from_runs_to_tables(workplace, capsys):
     assert "Expected a new or empty folder, or --resume or --overwrite" in capsys.readouterr().err
     assert main([*words, "--resume"]) == 0
     assert row in capsys.readouterr().out
+    # A figure that cannot be drawn costs neither the tables nor the exit status.
+    (out / "table.md").unlink()
+    monkeypatch.setattr(report, "draw_accuracy_by_epsilon", None)
+    assert main([*words, "--resume"]) == 0
+    assert "no report, it could not be drawn: " in capsys.readouterr().out
+    assert "| two | " in (out / "table.md").read_text()
 
 
 def test_a_dry_run_touches_nothing(workplace, capsys):
