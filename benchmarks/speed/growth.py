@@ -6,7 +6,8 @@ import statistics
 
 import numpy as np
 
-from mmc_tf.attacks import ModelWithCopy, make
+from mmc_tf.attacks import make
+from mmc_tf.classifier import Classifier
 from mmc_tf.models import build_classifier
 from speed.clock import clock_name, now
 
@@ -42,7 +43,7 @@ def measure(attack_name: str, numbers: dict[str, int], *, model_name: str, round
     )
     # So small a radius breaks nothing, and every step is done.
     attack = make(attack_name, epsilon=1e-6, num_steps=numbers["steps"], iterate="last")
-    copy, times = ModelWithCopy(model), []
+    copy, times = Classifier.of(model).crafting(), []
     for _ in range(rounds + 1):
         started = now()
         for start in range(0, len(images), BATCH_SIZE):

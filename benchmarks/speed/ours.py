@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mmc_tf.attacks import Attack, AutoAttack, ModelWithCopy
+from mmc_tf.attacks import Attack, AutoAttack
+from mmc_tf.classifier import Classifier
 from speed.contest import Contender, timed
 from speed.network import Subject
 
@@ -47,8 +48,8 @@ def models_of(subject: Subject) -> dict[str, Any]:
     """What our contenders attack, by name."""
     return {
         "as is": subject.model,
-        "folded": ModelWithCopy(subject.model),
-        "bfloat16": ModelWithCopy(subject.model, precision="bfloat16"),
+        "folded": Classifier.of(subject.model).crafting(),
+        "bfloat16": Classifier.of(subject.model).crafting("bfloat16"),
     }
 
 
@@ -65,7 +66,7 @@ def contender(name: str, attack: Attack, model: Any, subject: Subject, batch_siz
 
     def prepare() -> None:
         each_shape = subject.part(min(batch_size, len(subject.images)))
-        for each in {id(value): value for value in (model, getattr(model, "model", model))}.values():
+        for each in {id(value): value for value in (model, getattr(model, "network", model))}.values():
             in_batches(shortened(attack), each, each_shape, batch_size)()
 
     run = in_batches(attack, model, subject, batch_size)

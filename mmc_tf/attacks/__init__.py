@@ -7,7 +7,6 @@ from mmc_tf.attacks.apgd_t import APGDT
 from mmc_tf.attacks.autoattack import AutoAttack
 from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.bim import BIM
-from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.cw import CW
 from mmc_tf.attacks.ddn import DDN
 from mmc_tf.attacks.deepfool import DeepFool
@@ -55,7 +54,6 @@ __all__ = [
     "DeepFool",
     "Ensemble",
     "Gaussian",
-    "ModelWithCopy",
     "MultiTargetedPGD",
     "Rotation",
     "Shortest",

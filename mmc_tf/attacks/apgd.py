@@ -62,6 +62,8 @@ class APGD(Attack):
             begin where that ended; only iterates of the last 40 % count. No effect in linf and l2.
         eot_iterations: gradients >= 1 whose mean is one step's, for models that draw at random in every pass
             (expectation over transformation).
+        eot_majority: with several `eot_iterations`, the share in [0, 1) of as many passes over one image that must be
+            more than wrong for it to count as broken, in the attack and in the verdict.
 
     Raises:
         UserError: for numbers out of range.
@@ -78,12 +80,16 @@ class APGD(Attack):
     num_restarts: int = 1
     radius_schedule: bool = True
     eot_iterations: int = 1
+    eot_majority: float = 0.5
 
     def __post_init__(self):
         super().__post_init__()
         check_number("num_steps", self.num_steps, minimum=0, integer=True)
         check_number("num_restarts", self.num_restarts, minimum=1, integer=True)
         check_number("eot_iterations", self.eot_iterations, minimum=1, integer=True)
+        check_number("eot_majority", self.eot_majority, minimum=0, maximum=1)
+        if self.eot_majority == 1:
+            raise argument_error("eot_majority", "a share below 1, which more passes can exceed", 1)
         if not isinstance(self.radius_schedule, bool):
             raise argument_error("radius_schedule", "True or False", self.radius_schedule)
 
@@ -95,9 +101,14 @@ class APGD(Attack):
         """As many as a gradient is the mean of."""
         return self.eot_iterations
 
+    def judging_majority(self) -> float | None:
+        """As the attack counts, where it takes several passes."""
+        return None if self.eot_iterations == 1 else self.eot_majority
+
     def oracle(self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any) -> Oracle:
-        """One whose gradients are means of `eot_iterations`."""
-        return super().oracle(model, labels, targets, num_samples=self.eot_iterations, **settings)
+        """One whose gradients are means of `eot_iterations`, and whose predictions are those of most of the passes."""
+        settings = {"num_samples": self.eot_iterations, "majority": self.eot_majority, **settings}
+        return super().oracle(model, labels, targets, **settings)
 
     def returns_best(self) -> bool:
         """Whether the iterate of largest objective is returned instead of a misclassified one."""

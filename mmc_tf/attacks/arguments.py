@@ -6,15 +6,12 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from mmc_tf.attacks.compiling import forward
-from mmc_tf.attacks.copies import ModelWithCopy
-from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.starts import random_targets
 from mmc_tf.checks import argument_error, check_images, check_labels, check_number
+from mmc_tf.classifier import Classifier, look_at
 
-PROBABILITY_TOLERANCE = 1e-5  # AutoAttack's
+MOST_SEED = 2**63 - 1  # what a graph takes as int64
 
 
 class Batch(NamedTuple):
@@ -40,7 +37,7 @@ class Batch(NamedTuple):
 
 
 def check_call(
-    model: Model,
+    classifier: Classifier,
     images: Any,
     labels: Any,
     *,
@@ -55,12 +52,11 @@ def check_call(
     Raises:
         UserError: for arguments out of range.
     """
-    images = check_batch(model, images)
-    check_number("seed", seed, minimum=0, integer=True)
+    images = check_batch(classifier.network, images)
+    check_number("seed", seed, minimum=0, maximum=MOST_SEED, integer=True)
     size = len(images)
     indices = np.arange(size) if indices is None else check_labels("indices", indices, size=size)
-    logits = forward(model, tf.constant(images)).structured_outputs
-    num_classes = count_classes(logits, size=size, targeted=targeted)
+    num_classes = look_at(classifier, images, targeted=targeted)
     labels = check_labels("labels", labels, size=size, num_classes=num_classes)
     targets = resolve_targets(
         labels, targets, targeted=targeted, num_classes=num_classes, indices=indices, seed=seed
@@ -72,59 +68,22 @@ def check_call(
     return Batch(images, labels, indices, seed, targets, active, num_classes)
 
 
-def check_logits_of(logits: np.ndarray) -> None:
-    """Makes sure that what a model returned on the clean images is what attacks can work with.
-
-    Raises:
-        UserError: for NaN or inf, and for probabilities: their differences are not those of logits, and they
-            saturate.
-    """
-    if not np.isfinite(logits).all():
-        raise argument_error("model", "finite logits on the clean images", "a model that returned NaN or inf")
-    if not len(logits):
-        return
-    tolerance = PROBABILITY_TOLERANCE
-    within = logits.min() > -tolerance and logits.max() < 1 + tolerance
-    if within and np.abs(logits.sum(axis=1, dtype=np.float64) - 1).max() < tolerance:
-        raise argument_error(
-            "model",
-            "a model that returns logits",
-            "probabilities (every row sums to 1): leave out the softmax",
-        )
-
-
-def check_batch(model: Model, images: Any) -> np.ndarray:
+def check_batch(network: Any, images: Any) -> np.ndarray:
     """Returns the images as float32 if the model can take them.
 
     Raises:
         UserError: for no image, images the model was not built for, or pixels outside [0, 1].
     """
-    if isinstance(model, ModelWithCopy):
-        model = model.model
     images = check_images("images", images)
     if not len(images):
         raise argument_error("images", "one image or more", "none")
-    expected = getattr(model, "input_shape", None)
-    if isinstance(model, keras.Model) and isinstance(expected, tuple):
+    expected = getattr(network, "input_shape", None)
+    if isinstance(network, keras.Model) and isinstance(expected, tuple):
         pairs = zip(expected[1:], images.shape[1:], strict=False)
         if len(expected) != 4 or any(side not in (None, got) for side, got in pairs):
             shape = ", ".join(map(str, expected[1:]))
             raise argument_error("images", f"images of shape (N, {shape}) for this model", str(images.shape))
     return images
-
-
-def count_classes(logits: tf.TensorSpec, *, size: int, targeted: bool) -> int:
-    """Returns the number of classes L of a model whose output has this shape.
-
-    Raises:
-        UserError: unless it is (N, L) with L >= 2.
-    """
-    shape = tuple(getattr(logits, "shape", ()))
-    if targeted and len(shape) == 2 and shape[1] == 1:
-        raise argument_error("targeted", "a model with two classes or more, one of them to aim at", "1 class")
-    if len(shape) != 2 or shape[0] not in (None, size) or (shape[1] or 0) < 2:
-        raise argument_error("model", f"one that returns logits of shape ({size}, L) with L >= 2", str(shape))
-    return shape[1]
 
 
 def check_targets_given(targets: Any, *, targeted: bool) -> None:

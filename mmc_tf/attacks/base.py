@@ -6,6 +6,7 @@ More than 300 lines, because one class explains to whoever writes an attack all 
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
@@ -13,9 +14,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.attacks.arguments import Batch, check_call, check_logits_of, check_targets_given
-from mmc_tf.attacks.compiling import compiled, forward, is_new
-from mmc_tf.attacks.copies import ModelWithCopy
+from mmc_tf.attacks.arguments import Batch, check_call, check_targets_given
+from mmc_tf.attacks.blindness import measure_blindness
 from mmc_tf.attacks.crafting import attack_on_copy
 from mmc_tf.attacks.judging import judge
 from mmc_tf.attacks.objectives import objectives
@@ -23,6 +23,9 @@ from mmc_tf.attacks.oracle import Evaluation, Look, Model, Oracle
 from mmc_tf.attacks.packing import pack, unpack
 from mmc_tf.attacks.result import AttackResult
 from mmc_tf.checks import argument_error, check_choice, check_number
+from mmc_tf.classifier import Classifier
+from mmc_tf.classifier.look import check_finite
+from mmc_tf.classifier.notes import warn_of
 
 ITERATES = ("any", "last")
 ZERO_GRADIENT = 1e-30  # a denormal gradient is noise: below this l1 norm it counts as none
@@ -75,6 +78,7 @@ class Attack(abc.ABC):
         least_classes: L of the smallest model it can attack.
         packs: whether `run` gets the attacked examples alone, because its own work on the others, such as a projection
             in each of hundreds of steps, would cost as much as the model does.
+        oracle_type: the class of what `run` asks.
     """
 
     name: ClassVar[str] = ""
@@ -90,6 +94,7 @@ class Attack(abc.ABC):
     takes_iterate: ClassVar[bool] = True
     least_classes: ClassVar[int] = 2
     packs: ClassVar[bool] = False
+    oracle_type: ClassVar[type[Oracle]] = Oracle
 
     epsilon: float
     norm: str = "linf"
@@ -142,9 +147,24 @@ class Attack(abc.ABC):
         """What the attack climbs on this head unless told otherwise."""
         return getattr(head, "adaptive_objective", "ce")
 
+    def objective_on(self, head: Any, *, is_blind: bool | None) -> str:
+        """As `choose_objective`, but the margin where nobody chose cross-entropy, and it is blind on the network.
+
+        Args:
+            head: of ours, or None.
+            is_blind: whether cross-entropy was found to have hardly a gradient (`blindness`); asked without a head.
+        """
+        chosen = self.choose_objective(head)
+        nobody_chose = self.takes_objective and self.objective is None and self.adaptive
+        return "margin" if nobody_chose and chosen == "ce" and head is None and is_blind else chosen
+
     def passes_per_look(self) -> int:
         """How often the clean image is sent through the model for one look at it."""
         return 1
+
+    def judging_majority(self) -> float | None:
+        """The share of `passes_per_look` passes that must be wrong for success; None: one pass decides."""
+        return None
 
     def details(self) -> tuple[str, ...]:
         """Words that tell this attack apart from another one of its name: `("rand",)`."""
@@ -163,14 +183,26 @@ class Attack(abc.ABC):
         if batch.num_classes < self.least_classes:
             expected = f"{self.least_classes} classes or more for the attack {self.name}"
             raise argument_error("model", expected, f"{batch.num_classes} classes")
-        targets = None if batch.targets is None else tf.constant(batch.targets)
-        oracle = self.oracle(model, tf.constant(batch.labels), targets)
-        ask = oracle.evaluate if self.differentiates else oracle.look
-        ask(tf.constant(batch.images))
+        targeted = batch.targets is not None
 
-    def oracle(self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any) -> Oracle:
+        def ask(model: Classifier, images: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+            oracle = self.oracle(model, labels, targets if targeted else None)
+            return (oracle.evaluate if self.differentiates else oracle.look)(images).objective
+
+        classifier = Classifier.of(model)
+        arguments = (batch.images, batch.labels, batch.targets if targeted else batch.labels)
+        objective = self.objective_on(classifier.head, is_blind=classifier.found.is_blind)
+        key = ("check", self.oracle_type, objective, self.differentiates, targeted)
+        classifier.compiled(key, ask, tuple(map(tf.constant, arguments)))
+
+    def oracle(
+        self, model: Model | Classifier, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any
+    ) -> Oracle:
         """What `run` may ask."""
-        return Oracle(model, labels, targets, choose_objective=self.choose_objective, **settings)
+        found = Classifier.of(model).found
+        chooser = functools.partial(self.objective_on, is_blind=found.is_blind)
+        settings = {"choose_objective": chooser, **settings}
+        return self.oracle_type(model, labels, targets, **settings)
 
     @abc.abstractmethod
     def run(
@@ -235,17 +267,34 @@ class Attack(abc.ABC):
         for name in overrides:
             check_choice("overrides", name, self.tunable_names)
         labels = tf.cast(labels, tf.int32)
-        targets = None if targets is None else tf.cast(targets, tf.int32)
-        crafted = self.run(
-            self.oracle(model, labels, targets, packing=False),
+        arguments = (
             tf.convert_to_tensor(images),
-            indices=tf.cast(indices, tf.int64),
-            seed=tf.cast(seed, tf.int64),
-            tunables=as_tensors({**self.tunables(), **overrides}),
+            labels,
+            labels if targets is None else tf.cast(targets, tf.int32),
+            tf.cast(indices, tf.int64),
+            tf.cast(seed, tf.int64),
+            as_tensors({**self.tunables(), **overrides}),
+        )
+        classifier = Classifier.of(model)
+        if not tf.executing_eagerly():
+            return self._perturb(classifier, *arguments)
+        return classifier.compiled(("perturb", self.key_on(classifier)), self._perturb, arguments)(*arguments)
+
+    def _perturb(self, classifier, images, labels, targets, indices, seed, tunables):
+        crafted = self.run(
+            self.oracle(classifier, labels, targets if self.targeted else None, packing=False),
+            images,
+            indices=indices,
+            seed=seed,
+            tunables=tunables,
             clean=None,
             active=tf.ones_like(labels, tf.bool),
         )
         return tf.stop_gradient(crafted.adversarial)
+
+    def key_on(self, classifier: Classifier) -> tuple:
+        """What a trace on a classifier depends on."""
+        return (*self.static_key(), bool(classifier.found.is_blind))
 
     def __call__(
         self,
@@ -261,9 +310,9 @@ class Attack(abc.ABC):
         """Attacks a batch and judges the outcome.
 
         Args:
-            model: maps images (N, H, W, C) to logits (N, L): a `keras.Model`, which runs in evaluation mode,
-                or any callable in TensorFlow. It is traced once per attack and batch shape; keep the same
-                object. A `ModelWithCopy` is attacked faster.
+            model: maps images (N, H, W, C) to logits (N, L): a `keras.Model`, which runs in evaluation mode, or any
+                callable in TensorFlow; or a `Classifier` of one, which `crafting` makes faster. It is traced once
+                per attack, whatever the size of the batch; keep the same object.
             images: (N, H, W, C) in [0, 1].
             labels: (N,) true labels in [0, L).
             indices: (N,) indices of the examples in the data set; None: 0 to N - 1. With the seed they decide
@@ -279,8 +328,9 @@ class Attack(abc.ABC):
         Raises:
             UserError: for arguments out of range.
         """
+        classifier = Classifier.of(model)
         batch = check_call(
-            model,
+            classifier,
             images,
             labels,
             indices=indices,
@@ -289,21 +339,35 @@ class Attack(abc.ABC):
             active=active,
             targeted=self.targeted,
         )
-        if is_new(model):
-            # Probabilities and NaN are to be refused before the long work, at the cost of one pass a model.
-            images = tf.constant(batch.images)
-            check_logits_of(forward(model, images)(images).numpy()[batch.active])
-        return self.attack(model, batch)
+        result = self.attack(classifier, batch)
+        warn_of(result.notes)
+        return result
 
-    def attack(self, model: Model, batch: Batch) -> AttackResult:
+    def attack(self, model: Model | Classifier, batch: Batch) -> AttackResult:
         """Attacks a batch whose arguments have been checked, and judges the outcome."""
-        if isinstance(model, ModelWithCopy):
-            return attack_on_copy(self, model, batch)
-        return self.judged(model, batch, *self.craft(model, batch))
+        classifier = Classifier.of(model)
+        self.choose_for(classifier, batch)
+        if classifier.precision is not None:
+            return attack_on_copy(self, classifier, batch)
+        return self.judged(classifier, batch, *self.craft(classifier, batch))
+
+    def choose_for(self, classifier: Classifier, batch: Batch) -> str | None:
+        """The objective on a classifier, which is asked for gradients where nothing else tells; None: there is none.
+
+        Args:
+            classifier: the network.
+            batch: examples, some of which are measured where no head is known (`blindness`).
+        """
+        if not self.takes_objective:
+            return self.own_objective
+        open_to_choice = self.differentiates and self.objective is None and self.adaptive
+        if classifier.found.is_blind is None and open_to_choice and classifier.head is None:
+            classifier.found.is_blind = measure_blindness(classifier, batch)
+        return self.objective_on(classifier.head, is_blind=classifier.found.is_blind)
 
     def judged(
         self,
-        model: Model,
+        model: Classifier,
         batch: Batch,
         adversarial: tf.Tensor,
         crafted: Crafted,
@@ -312,15 +376,19 @@ class Attack(abc.ABC):
         more_passes: int = 0,
     ) -> AttackResult:
         """The verdicts on what `craft` returned; `more_passes` images were sent forward beside that."""
-        check_logits_of(clean["logits"].numpy()[batch.active])
+        check_finite(clean["logits"].numpy()[batch.active])
         looks = batch.active * np.int32(self.passes_per_look())
         passes = int(looks.sum())
+        majority = self.judging_majority()
         return judge(
             model,
             batch,
             adversarial.numpy(),
             norm=self.norm,
             epsilon=self.epsilon,
+            num_passes=1 if majority is None else self.passes_per_look(),
+            majority=majority or 0.0,
+            objective=self.choose_for(model, batch),
             queries=crafted.queries.numpy() + looks,
             zero_gradient=clean["zero_gradient"].numpy(),
             nonfinite_gradient=clean["nonfinite_gradient"].numpy(),
@@ -329,7 +397,7 @@ class Attack(abc.ABC):
             backward_passes=int(crafted.gradients.numpy().sum(dtype=np.int64)) + passes * self.differentiates,
         )
 
-    def craft(self, model: Model, batch: Batch) -> tuple[tf.Tensor, Crafted, dict[str, tf.Tensor]]:
+    def craft(self, model: Classifier, batch: Batch) -> tuple[tf.Tensor, Crafted, dict[str, tf.Tensor]]:
         """The adversarial images, what they cost, and what the model says of the clean ones."""
         arguments = (
             tf.constant(batch.images),
@@ -340,7 +408,7 @@ class Attack(abc.ABC):
             tf.constant(batch.active),
             as_tensors(self.tunables()),
         )
-        return compiled(model, self.static_key(), self._craft, arguments)(*arguments)
+        return model.compiled(self.key_on(model), self._craft, arguments)(*arguments)
 
     def _craft(self, model, images, labels, targets, indices, seed, active, tunables):
         oracle = self.oracle(model, labels, targets if self.targeted else None)

@@ -8,15 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks.arguments import Batch
-from mmc_tf.attacks.compiling import compiled, forward
-from mmc_tf.attacks.copies import ModelWithCopy
-from mmc_tf.attacks.objectives import best_other, pick, read_scores
-from mmc_tf.attacks.oracle import Model, call_model, predict
+from mmc_tf.attacks.objectives import best_other, pick
 from mmc_tf.attacks.packing import pack, unpack
 from mmc_tf.attacks.result import AttackResult, join
+from mmc_tf.classifier import Classifier, predict
 
 
-def attack_on_copy(attack: Any, model: ModelWithCopy, batch: Batch) -> AttackResult:
+def attack_on_copy(attack: Any, model: Classifier, batch: Batch) -> AttackResult:
     """What `Attack.attack` returns, by steps on the copy and verdicts of the classifier.
 
     An example is attacked if the classifier is right about its clean image, whatever the copy says of it.
@@ -27,24 +25,23 @@ def attack_on_copy(attack: Any, model: ModelWithCopy, batch: Batch) -> AttackRes
 
     Args:
         attack: an `Attack`.
-        model: the classifier and its copy.
+        model: the classifier, with its copies (`Classifier.crafting`).
         batch: what is attacked.
 
     Returns:
         The result; passes are those through copy and classifier together, and zero gradients are the copy's.
     """
     copy, slack = model.copy_for(attack)
-    if copy is model.model:
-        return attack.attack(copy, batch)
+    itself = Classifier.of(model.network, input_range=model.input_range)
+    if copy is model:
+        return attack.attack(itself, batch)
     images = tf.constant(batch.images)
-    logits = forward(model, images)(images)
+    logits = model.logits(images)
     attacked = batch.active & (predict(logits).numpy() == batch.labels)
     adversarial, crafted, clean = attack.craft(copy, batch)
     adversarial = tf.where(attacked[:, None, None, None], adversarial, images)
     clean |= {"prediction": predict(logits), "logits": logits}
-    result = attack.judged(
-        model.model, batch, adversarial, crafted, clean, more_passes=int(batch.active.sum())
-    )
+    result = attack.judged(itself, batch, adversarial, crafted, clean, more_passes=int(batch.active.sum()))
     known = ranks_of(result.prediction, batch)
     doubted = attacked & (known < 2)
     if not doubted.any():
@@ -52,7 +49,7 @@ def attack_on_copy(attack: Any, model: ModelWithCopy, batch: Batch) -> AttackRes
     mistaken = doubted & (believed_ranks(copy, adversarial, batch, doubted, slack=slack) > known)
     if not mistaken.any():
         return result
-    return join(result, attack.attack(model.model, batch._replace(active=mistaken)), mistaken)
+    return join(result, attack.attack(itself, batch._replace(active=mistaken)), mistaken)
 
 
 def ranks_of(prediction: np.ndarray, batch: Batch) -> np.ndarray:
@@ -63,7 +60,7 @@ def ranks_of(prediction: np.ndarray, batch: Batch) -> np.ndarray:
 
 
 def believed_ranks(
-    copy: Model, adversarial: tf.Tensor, batch: Batch, asked: np.ndarray, *, slack: float
+    copy: Classifier, adversarial: tf.Tensor, batch: Batch, asked: np.ndarray, *, slack: float
 ) -> np.ndarray:
     """The ranks that a copy gives to some images, by one compiled forward pass.
 
@@ -80,7 +77,7 @@ def believed_ranks(
 
     def ranks(model, images, labels, targets, asked, slack):
         places, (images, labels, targets) = pack(asked, images, labels, targets)
-        scores = read_scores(call_model(model, images)).logits
+        scores = model.read(images).scores.logits
         return unpack(places, rank_of(scores, labels, targets if targeted else None, slack=slack))
 
     targeted = batch.targets is not None
@@ -91,7 +88,7 @@ def believed_ranks(
         tf.constant(asked),
         tf.constant(slack, tf.float32),
     )
-    return compiled(copy, ("believed ranks", targeted), ranks, arguments)(*arguments).numpy()
+    return copy.compiled(("believed ranks", targeted), ranks, arguments)(*arguments).numpy()
 
 
 def rank_of(

@@ -50,7 +50,7 @@ class Ensemble(Attack):
             batch = batch._replace(active=batch.active & ~broken)
             if not batch.active.any():
                 break
-        return dataclasses.replace(self._within(joined, original), broken_by=broken_by)
+        return dataclasses.replace(self._within(joined, original), broken_by=broken_by, objective=None)
 
     def _within(self, result: AttackResult, batch: Batch) -> AttackResult:
         """The result with the clean image where a search for the least distance found none in the ball."""

@@ -8,22 +8,29 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks.arguments import Batch
-from mmc_tf.attacks.compiling import forward
-from mmc_tf.attacks.oracle import Model, predict
+from mmc_tf.attacks.majority import most_of
 from mmc_tf.attacks.projections import measure
 from mmc_tf.attacks.result import AttackResult
+from mmc_tf.classifier import Classifier, predict
+from mmc_tf.classifier.calling import NOT_FINITE
 
 
 def judge(
-    model: Model,
+    model: Classifier,
     batch: Batch,
     adversarial: np.ndarray,
     *,
     norm: str,
     epsilon: float | None,
+    clean_prediction: np.ndarray,
+    num_passes: int = 1,
+    majority: float = 0.0,
     **counts: Any,
 ) -> AttackResult:
     """The result of an attack that made these images, by a fresh forward pass.
+
+    What the network is wrong about at any look is broken: also an example whose clean image it got wrong when the
+    attack began and by luck gets right now, and one that it answers with NaN or infinity.
 
     Args:
         model: the classifier.
@@ -31,25 +38,49 @@ def judge(
         adversarial: (N, H, W, C) float32.
         norm: of the distance.
         epsilon: radius of the threat model; None: any distance is allowed.
-        counts: the result's fields that only the attack knows, its own passes without this one.
+        clean_prediction: (N,) int32, what the attack was told of the clean images.
+        num_passes: passes over each image, for networks that draw at random.
+        majority: share of the passes that must be more than wrong, or hit the target.
+        counts: the result's other fields that only the attack knows, its own passes without this one.
     """
-    logits = forward(model, tf.constant(adversarial))(tf.constant(adversarial))
-    prediction = predict(logits).numpy()
+    prediction = decide(model, batch, adversarial, num_passes=num_passes, majority=majority)
     distance = distances(adversarial, batch.images, norm=norm)
-    valid = is_valid(adversarial, distance, logits.numpy())
+    valid = is_valid(adversarial, distance)
     within = valid & is_within(distance, norm=norm, epsilon=epsilon)
     wrong = prediction != batch.labels
     goal = wrong if batch.targets is None else prediction == batch.targets
+    wrong_before = batch.active & (clean_prediction != batch.labels)
+    lucky = wrong_before & ~wrong  # the clean image itself is what breaks it
+    reached = lucky if batch.targets is None else np.zeros_like(lucky)
+    passes = counts.pop("forward_passes") + num_passes * int(batch.active.sum())
     return AttackResult(
         adversarial=adversarial,
-        success=within & goal,
-        misclassified=within & wrong,
-        found=valid & goal,
+        success=(within & goal) | reached,
+        misclassified=(within & wrong) | lucky,
+        found=(valid & goal) | reached,
         distance=distance.astype(np.float32),
-        prediction=prediction,
+        prediction=np.where(lucky, clean_prediction, prediction),
+        clean_prediction=clean_prediction,
         targets=batch.targets,
-        **(counts | {"forward_passes": counts["forward_passes"] + int(batch.active.sum())}),
+        nonfinite_output=batch.active & (prediction == NOT_FINITE),
+        forward_passes=passes,
+        notes=dict(model.found.notes),
+        **counts,
     )
+
+
+def decide(
+    model: Classifier, batch: Batch, images: np.ndarray, *, num_passes: int = 1, majority: float = 0.0
+) -> np.ndarray:
+    """The classes (N,) int32 that count for success, by one pass or by what most of several passes say."""
+    images = tf.constant(images)
+    predictions = [predict(model.logits(images)).numpy() for _ in range(num_passes)]
+    if num_passes == 1:
+        return predictions[0]
+    size = model.found.num_classes
+    votes = sum(np.eye(size + 1, dtype=np.float32)[each] for each in predictions)  # -1 is the last column
+    targets = None if batch.targets is None else tf.constant(batch.targets)
+    return most_of(tf.constant(votes), tf.constant(batch.labels), targets, majority=majority).numpy()
 
 
 def radius_limit(epsilon: float, *, norm: str) -> float:
@@ -60,21 +91,19 @@ def radius_limit(epsilon: float, *, norm: str) -> float:
     return epsilon + 1e-7 if norm == "linf" else epsilon * (1 + 1e-6) + 1e-6
 
 
-def is_valid(adversarial: np.ndarray, distance: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """Whether each image is one that any threat model allows: finite, within [0, 1], with finite logits.
+def is_valid(adversarial: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Whether each image is one that any threat model allows: finite and within [0, 1].
 
     Args:
         adversarial: (N, H, W, C) images.
         distance: (N,) their distance from the clean images.
-        logits: (N, L) the model's output on them.
 
     Returns:
         (N,) bool.
     """
     flat = adversarial.reshape(len(adversarial), -1)
     # Comparisons with NaN are False, which is the verdict wanted.
-    inside = (flat.min(axis=1) >= 0) & (flat.max(axis=1) <= 1)
-    return inside & np.isfinite(logits).all(axis=1) & np.isfinite(distance)
+    return (flat.min(axis=1) >= 0) & (flat.max(axis=1) <= 1) & np.isfinite(distance)
 
 
 def is_within(distance: np.ndarray, *, norm: str, epsilon: float | None) -> np.ndarray:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from mmc_tf.attacks.objectives import Objective, Scores, best_other, cw, objectives, pick, read_scores
-from mmc_tf.attacks.oracle import Oracle, call_model, predict
-from mmc_tf.models.voting import member_logits
+from mmc_tf.attacks.objectives import Objective, best_other, cw, objectives, pick
+from mmc_tf.attacks.oracle import Oracle
+from mmc_tf.classifier import Scores, members_behind, predict, read_scores
 
 
 class Member(NamedTuple):
@@ -29,7 +29,7 @@ Climb = Callable[[Sequence[Member], tf.Tensor], tf.Tensor]
 
 def read_members(logits: tf.Tensor) -> list[Member]:
     """The members behind a vote's logits (N, L); any other classifier is an ensemble of one."""
-    outputs = member_logits(logits) or (logits,)
+    outputs = members_behind(logits) or (logits,)
     return [Member(predict(output), read_scores(output)) for output in outputs]
 
 
@@ -90,5 +90,5 @@ class MembersOracle(Oracle):
         self._climb = climb
 
     def _forward(self, images, labels, targets, objective):
-        logits = call_model(self._model, images)
-        return logits, read_scores(logits), self._climb(read_members(logits), labels)
+        reading = self._model.read(images)
+        return reading, self._climb(read_members(reading.logits), labels)

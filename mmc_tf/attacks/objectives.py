@@ -8,47 +8,15 @@ at |h| = 1e5.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from mmc_tf.checks import argument_error
-from mmc_tf.models.heads import head_call
+from mmc_tf.classifier.scores import Scores
 from mmc_tf.registry import Registry
-
-
-class Scores(NamedTuple):
-    """What objectives see of a forward pass.
-
-    Attributes:
-        logits: (N, L) shifted logits.
-        head: the head that made them, or None for models without one of ours.
-        features: (N, d) its inputs, or None.
-    """
-
-    logits: tf.Tensor
-    head: Any = None
-    features: tf.Tensor | None = None
-
 
 Objective = Callable[[Scores, tf.Tensor, "tf.Tensor | None"], tf.Tensor]
 objectives: Registry[Objective] = Registry("objective")
-
-
-def read_scores(logits: tf.Tensor) -> Scores:
-    """Reads shifted logits from a model's output: of its head if it is tagged, else h - max h.
-
-    Args:
-        logits: (N, L), the very tensor the model returned, in the same trace.
-
-    Returns:
-        The scores.
-    """
-    call = head_call(logits)
-    if call is None:
-        # Objectives are shift invariant, so no gradient belongs to the shift.
-        return Scores(logits - tf.stop_gradient(tf.reduce_max(logits, axis=1, keepdims=True)))
-    return Scores(call.head.shifted_logits(call.features), call.head, call.features)
 
 
 def pick(values: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
-from mmc_tf.attacks.objectives import Objective, Scores, objectives, read_scores
+from mmc_tf.attacks.majority import most_of
+from mmc_tf.attacks.objectives import Objective, objectives
 from mmc_tf.attacks.packing import pack, unpack
 from mmc_tf.checks import argument_error
-from mmc_tf.models.voting import member_logits
+from mmc_tf.classifier import Classifier, Reading, members_behind, predict
+from mmc_tf.classifier.calling import Network as Model
 
-Model = Callable[[tf.Tensor], tf.Tensor]
+HALF_SCALE = (
+    256.0  # what an example's gradient of the logits is scaled to on its way through a network in float16
+)
 
 
 class Look(NamedTuple):
@@ -66,21 +70,6 @@ class ClassGradients(NamedTuple):
     gradients: tf.Tensor
 
 
-def call_model(model: Model, images: tf.Tensor) -> tf.Tensor:
-    """Logits in evaluation mode: moving averages, no dropout, also in the middle of a training step.
-
-    They have the images' type, float32: what networks of another precision return is converted.
-    """
-    logits = model(images, training=False) if isinstance(model, keras.layers.Layer) else model(images)
-    # A conversion that does nothing would still lose the head's tag.
-    return logits if logits.dtype == images.dtype else tf.cast(logits, images.dtype)
-
-
-def predict(logits: tf.Tensor) -> tf.Tensor:
-    """(N, L) -> (N,) int32."""
-    return tf.argmax(logits, axis=-1, output_type=tf.int32)
-
-
 class Oracle:
     """A model, the labels and targets of a batch, and the objective: all an attack needs to know.
 
@@ -88,35 +77,42 @@ class Oracle:
     smaller batch. The answers for the others are the label as prediction and zeros elsewhere.
 
     Args:
-        model: maps images (N, H, W, C) to logits (N, L).
+        model: the classifier, or a network that `Classifier.of` takes.
         labels: (N,) int32 true labels.
         targets: (N,) int32 targets, or None for an untargeted attack.
         choose_objective: maps the model's head (or None) to the name of the objective.
         packing: heed `active`; False where the shape of the batch must not depend on its content.
-        num_samples: passes whose mean is the gradient, for models that draw at random in every pass.
+        num_samples: passes whose mean is the gradient, for models that draw at random in every pass. What is
+            predicted is then what more than a share of them predict (`majority.most_of`), not one lucky draw.
+        majority: that share.
     """
 
     def __init__(
         self,
-        model: Model,
+        model: Model | Classifier,
         labels: tf.Tensor,
         targets: tf.Tensor | None,
         *,
         choose_objective: Callable[[Any], str],
         packing: bool = True,
         num_samples: int = 1,
+        majority: float = 0.5,
     ):
         self.labels = labels
         self.targets = targets
-        self._model = model
+        self._model = Classifier.of(model)
         self._choose_objective = choose_objective
         self._packing = packing
         self._num_samples = num_samples
+        self._majority = majority
 
     def predictions(self, images: tf.Tensor, active: tf.Tensor | None = None) -> tf.Tensor:
-        """(N,) int32 predicted classes, by a forward pass."""
-        where, (images,) = self._pack(active, images)
-        prediction = predict(call_model(self._model, images))
+        """(N,) int32 predicted classes, by a forward pass, or by as many as gradients are the mean of."""
+        where, (images, labels, targets) = self._pack(active, images, self.labels, self.targets)
+        first = predict(self._model.read(images).logits)
+        prediction = self._most(
+            first, lambda number: predict(self._model.read(images).logits), labels, targets
+        )
         return unpack(where, prediction, into=self.labels)
 
     def look(
@@ -139,9 +135,13 @@ class Oracle:
         where, (images, labels, targets) = self._pack(
             active, images, self.labels, self.targets if targets is None else targets
         )
-        logits, scores, values = self._forward(images, labels, targets, objective)
-        prediction = unpack(where, predict(logits), into=self.labels)
-        return Look(unpack(where, logits), unpack(where, scores.logits), prediction, unpack(where, values))
+        reading, values = self._forward(images, labels, targets, objective)
+        return Look(
+            unpack(where, reading.logits),
+            unpack(where, reading.scores.logits),
+            unpack(where, predict(reading.logits), into=self.labels),
+            unpack(where, values),
+        )
 
     def evaluate(
         self,
@@ -165,29 +165,32 @@ class Oracle:
         where, (images, labels, targets) = self._pack(
             active, images, self.labels, self.targets if targets is None else targets
         )
-        logits, scores, values, raw = self._differentiate(images, labels, targets, objective)
-        gradient, finite = _finite(raw), _is_finite(raw)
-
-        def add_sample(number, values, gradient, finite):
-            *_, another, raw = self._differentiate(images, labels, targets, objective)
-            return number + 1, values + another, gradient + _finite(raw), finite & _is_finite(raw)
-
+        reading, values, raw = self._differentiate(images, labels, targets, objective)
+        gradient, finite, prediction = _finite(raw), _is_finite(raw), predict(reading.logits)
         if self._num_samples > 1:
+            votes = self._votes(prediction, reading.logits.shape[-1])
+
+            def add_sample(number, values, gradient, finite, votes):
+                reading, another, raw = self._differentiate(images, labels, targets, objective)
+                votes += self._votes(predict(reading.logits), votes.shape[-1])
+                return number + 1, values + another, gradient + _finite(raw), finite & _is_finite(raw), votes
+
             # A loop in the graph: unrolled, it would hold the model as many times.
-            _, values, gradient, finite = tf.while_loop(
+            _, values, gradient, finite, votes = tf.while_loop(
                 lambda number, *_: number < self._num_samples,
                 add_sample,
-                (tf.constant(1), values, gradient, finite),
+                (tf.constant(1), values, gradient, finite, votes),
                 parallel_iterations=1,
             )
-        share = 1.0 / self._num_samples
-        prediction = unpack(where, predict(logits), into=self.labels)
+            share = 1.0 / self._num_samples
+            values, gradient = share * values, share * gradient
+            prediction = most_of(votes, labels, targets, majority=self._majority)
         return Evaluation(
-            unpack(where, logits),
-            unpack(where, scores.logits),
-            prediction,
-            unpack(where, share * values),
-            unpack(where, share * gradient),
+            unpack(where, reading.logits),
+            unpack(where, reading.scores.logits),
+            unpack(where, prediction, into=self.labels),
+            unpack(where, values),
+            unpack(where, gradient),
             unpack(where, finite),
         )
 
@@ -207,19 +210,20 @@ class Oracle:
         where, (images, classes) = self._pack(active, images, classes)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(images)
-            logits = call_model(self._model, images)
-            scores = read_scores(logits).logits
+            reading = self._model.read(images)
+            scores = reading.scores.logits
 
-        _check_not_a_vote(logits)
+        _check_not_a_vote(reading.logits)
+        scale = HALF_SCALE if reading.in_half else 1.0
 
         def gradient_of(one: tf.Tensor) -> tf.Tensor:
-            seeds = tf.one_hot(one, scores.shape[-1], dtype=scores.dtype)
-            return _finite(tape.gradient(scores, images, output_gradients=seeds))
+            seeds = tf.one_hot(one, scores.shape[-1], on_value=scale, dtype=scores.dtype)
+            return _finite(tape.gradient(scores, images, output_gradients=seeds)) / scale
 
         gradients = tf.map_fn(
             gradient_of, tf.transpose(classes), fn_output_signature=images.dtype, parallel_iterations=1
         )
-        prediction = unpack(where, predict(logits), into=self.labels)
+        prediction = unpack(where, predict(reading.logits), into=self.labels)
         gradients = tf.transpose(gradients, [1, 0, 2, 3, 4])
         return ClassGradients(unpack(where, scores), prediction, unpack(where, gradients))
 
@@ -246,34 +250,71 @@ class Oracle:
         labels: tf.Tensor,
         targets: tf.Tensor | None,
         objective: Objective | None,
-    ) -> tuple[tf.Tensor, Scores, tf.Tensor]:
-        logits = call_model(self._model, images)
-        scores = read_scores(logits)
+    ) -> tuple[Reading, tf.Tensor]:
+        reading = self._model.read(images)
         if objective is None:
-            objective = objectives.get(self._choose_objective(scores.head))
-        return logits, scores, objective(scores, labels, targets)
+            objective = objectives.get(self._choose_objective(reading.scores.head))
+        return reading, objective(reading.scores, labels, targets)
 
     def _differentiate(self, images, labels, targets, objective):
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(images)
-            logits, scores, values = self._forward(images, labels, targets, objective)
-            # A mean would divide the gradients by N, and push small ones below the least float32.
-            total = tf.reduce_sum(values)
-        gradient = tape.gradient(total, images)
+            reading, values = self._forward(images, labels, targets, objective)
+        # The gradient of the sum: a mean would divide by N, and push small ones below the least float32.
+        if not reading.in_half:
+            gradient = tape.gradient(values, images)
+        else:
+            weights = _half_weights(tape, values, reading)
+            gradient = tape.gradient(values, images, output_gradients=weights)
+            gradient = None if gradient is None else gradient / weights[:, None, None, None]
         if gradient is None:
-            _check_not_a_vote(logits)
-        return logits, scores, values, gradient
+            _check_not_a_vote(reading.logits)
+        return reading, values, gradient
+
+    def _most(self, first, ask, labels, targets):
+        """What most of the passes predict, (N,) int32: the first one's answer, and those that `ask` gives."""
+        if self._num_samples == 1:
+            return first
+        num_classes = self._model.found.num_classes
+        _, votes = tf.while_loop(
+            lambda number, votes: number < self._num_samples,
+            lambda number, votes: (number + 1, votes + self._votes(ask(number), num_classes)),
+            (tf.constant(1), self._votes(first, num_classes)),
+            parallel_iterations=1,
+        )
+        return most_of(votes, labels, targets, majority=self._majority)
+
+    def _votes(self, prediction, num_classes):
+        """(N, L + 1): one at the class predicted, in the last column where the logits were not finite."""
+        return tf.one_hot(tf.where(prediction < 0, num_classes, prediction), num_classes + 1)
 
 
 def _check_not_a_vote(logits: tf.Tensor) -> None:
     """Raises a UserError if the logits are a majority vote's, which looks flat to whoever follows gradients."""
-    if member_logits(logits) is not None:
+    if members_behind(logits) is not None:
         raise argument_error(
             "attack",
             "vote_pgd, which follows the members' gradients, or an attack without gradients (spsa, square, "
             "gaussian, rotation, transfer), for an ensemble",
             "one along the gradient of a majority vote, which has none",
         )
+
+
+def _half_weights(tape: tf.GradientTape, values: tf.Tensor, reading: Reading) -> tf.Tensor:
+    """Powers of two (N,) by which examples' objectives are multiplied before their gradients pass through float16.
+
+    Cross-entropy's gradient of the logits is 1e-10 where the true class leads by 23: in float16 everything below
+    6e-8 is zero. Each example's gradient at the head is brought to the same size, which float16 holds.
+    """
+    anchor = reading.logits if reading.scores.features is None else reading.scores.features
+    gradient = tape.gradient(values, anchor)
+    if gradient is None:
+        return HALF_SCALE * tf.ones_like(values)
+    size = tf.reduce_max(tf.abs(gradient), axis=-1)
+    size = tf.where(tf.math.is_finite(size) & (size > 0), size, HALF_SCALE)
+    return tf.pow(
+        2.0, tf.clip_by_value(tf.floor(tf.math.log(HALF_SCALE / size) / math.log(2.0)), -100.0, 100.0)
+    )
 
 
 def _is_finite(gradient: tf.Tensor) -> tf.Tensor:

@@ -34,6 +34,8 @@ class AttackResult:
             gradients.
         nonfinite_gradient: (N,) bool. That gradient holds NaN or inf, in whose place the attack takes 0. None
             for attacks without gradients of the model they attack.
+        nonfinite_output: (N,) bool. The model answers `adversarial` with NaN or infinity, which counts as
+            misclassified; `prediction` is then -1.
         prediction: (N,) int32. The class predicted on `adversarial` by the judging pass.
         clean_prediction: (N,) int32. The class predicted on the clean image.
         targets: (N,) int32 of a targeted attack, None of an untargeted one.
@@ -44,6 +46,9 @@ class AttackResult:
             otherwise.
         source_correct: (N,) bool of a transfer attack: the source classifies the clean image correctly. None
             otherwise.
+        objective: what the attack climbed; None where no name describes it.
+        notes: sentences on the network that belong beside the number, under their codes
+            (`mmc_tf.classifier.look`).
     """
 
     adversarial: np.ndarray
@@ -61,6 +66,9 @@ class AttackResult:
     broken_by: np.ndarray | None = None
     source_correct: np.ndarray | None = None
     nonfinite_gradient: np.ndarray | None = None
+    nonfinite_output: np.ndarray | None = None
+    objective: str | None = None
+    notes: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def join(earlier: AttackResult, later: AttackResult, survived: np.ndarray) -> AttackResult:
@@ -75,6 +83,7 @@ def join(earlier: AttackResult, later: AttackResult, survived: np.ndarray) -> At
         before, after = getattr(earlier, name), getattr(later, name)
         mask = survived.reshape(-1, *(1,) * (before.ndim - 1))
         taken[name] = np.where(mask, after, before)
+    taken["nonfinite_output"] = np.where(survived, later.nonfinite_output, earlier.nonfinite_output)
     return dataclasses.replace(
         earlier,
         **taken,

@@ -33,4 +33,5 @@ class RowOracle(Oracle):
             choose_objective=self._choose_objective,
             packing=self._packing,
             num_samples=self._num_samples,
+            majority=self._majority,
         )

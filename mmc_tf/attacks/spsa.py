@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from mmc_tf.attacks.base import Attack, Crafted
-from mmc_tf.attacks.oracle import Evaluation, Look, Model
+from mmc_tf.attacks.oracle import Evaluation, Look, Oracle
 from mmc_tf.attacks.projections import clip_box
 from mmc_tf.attacks.rademacher import BLOCK, rademacher
 from mmc_tf.attacks.registry import attacks
@@ -59,6 +59,7 @@ class SPSA(Attack):
     summary: ClassVar[str] = "score-based: Adam on gradients estimated from random differences"
     tunable_names: ClassVar[tuple[str, ...]] = ("epsilon", "delta", "learning_rate", "num_steps")
     differentiates: ClassVar[bool] = False
+    oracle_type: ClassVar[type[Oracle]] = RowOracle
 
     samples: int = SAMPLES
     delta: float = 0.01
@@ -93,12 +94,6 @@ class SPSA(Attack):
     def fitting_objective(self, head: Any) -> str:
         """Un2 or tar2 on heads with centers, stronger than the published un1 and tar1; the margin elsewhere."""
         return "mmc_margin" if getattr(head, "has_centers", False) else "margin"
-
-    def oracle(
-        self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any
-    ) -> RowOracle:
-        """An oracle that can be asked about many images per example."""
-        return RowOracle(model, labels, targets, choose_objective=self.choose_objective, **settings)
 
     def run(
         self,

@@ -11,7 +11,7 @@ import tensorflow as tf
 from mmc_tf.attacks import square_moves
 from mmc_tf.attacks.base import Attack, Crafted
 from mmc_tf.attacks.objectives import margin
-from mmc_tf.attacks.oracle import Evaluation, Look, Model
+from mmc_tf.attacks.oracle import Evaluation, Look, Oracle
 from mmc_tf.attacks.registry import attacks
 from mmc_tf.attacks.row_oracle import RowOracle
 from mmc_tf.attacks.square_windows import patterns, stage, window_sides
@@ -76,6 +76,7 @@ class Square(Attack):
     own_objective: ClassVar[str | None] = "margin"
     can_target: ClassVar[bool] = False
     differentiates: ClassVar[bool] = False
+    oracle_type: ClassVar[type[Oracle]] = RowOracle
     takes_iterate: ClassVar[bool] = False
 
     num_queries: int = 5000
@@ -88,12 +89,6 @@ class Square(Attack):
         check_number("num_queries", self.num_queries, minimum=1, integer=True)
         check_number("p_init", self.p_init, above=0, maximum=1)
         check_number("num_restarts", self.num_restarts, minimum=1, integer=True)
-
-    def oracle(
-        self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: object
-    ) -> RowOracle:
-        """An oracle for a batch that shrinks."""
-        return RowOracle(model, labels, targets, choose_objective=self.choose_objective, **settings)
 
     def run(
         self,

@@ -9,15 +9,16 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.attacks.arguments import Batch, check_logits_of
+from mmc_tf.attacks.arguments import Batch
 from mmc_tf.attacks.base import as_tensors
-from mmc_tf.attacks.compiling import compiled, forward
 from mmc_tf.attacks.iterative import IterativeAttack
 from mmc_tf.attacks.judging import judge
-from mmc_tf.attacks.oracle import Model, predict
+from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.registry import attacks, get
 from mmc_tf.attacks.result import AttackResult
 from mmc_tf.checks import argument_error, check_choice
+from mmc_tf.classifier import Classifier, look_at, predict
+from mmc_tf.classifier.look import check_finite
 
 METHODS = ("pgd", "mim")
 
@@ -86,18 +87,21 @@ class Transfer(IterativeAttack):
 
     def check_model(self, model: Model, batch: Batch) -> None:
         """Looks at the source, whose classes and objective must fit."""
-        predict_checked(self.source.model, tf.constant(batch.images), batch.num_classes, "transfer_from")
-        super().check_model(self.source.model, batch)
+        source = Classifier.of(self.source.model)
+        predict_checked(source, batch.images, batch.num_classes, "transfer_from")
+        super().check_model(source, batch)
 
     def fitting_objective(self, head: Any) -> str:
         """What fools the source best."""
         return "mmc_margin" if getattr(head, "has_centers", False) else "ce"
 
-    def attack(self, model: Model, batch: Batch) -> AttackResult:
+    def attack(self, model: Model | Classifier, batch: Batch) -> AttackResult:
         """Crafts on the source, judges on `model`."""
+        model, source = Classifier.of(model), Classifier.of(self.source.model)
         images, labels = tf.constant(batch.images), tf.constant(batch.labels)
-        clean = predict_checked(model, images, batch.num_classes, "model")
-        source_clean = predict_checked(self.source.model, images, batch.num_classes, "transfer_from")
+        clean = predict_checked(model, batch.images, batch.num_classes, "model")
+        source_clean = predict_checked(source, batch.images, batch.num_classes, "transfer_from")
+        objective = self.choose_for(source, batch)
         attacked = batch.active & (clean == batch.labels)
         arguments = (
             images,
@@ -109,7 +113,7 @@ class Transfer(IterativeAttack):
         )
         # What is compiled lives as long as the source: it must not hold it.
         anywhere = dataclasses.replace(self, source=NOWHERE)
-        graph = compiled(self.source.model, anywhere.static_key(), anywhere._perturb, arguments)
+        graph = source.compiled(anywhere.key_on(source), anywhere._craft_on, arguments)
         crafted = graph(*arguments).numpy()
         steps = int(attacked.sum()) * self.num_steps
         result = judge(
@@ -120,13 +124,14 @@ class Transfer(IterativeAttack):
             epsilon=self.epsilon,
             queries=batch.active.astype(np.int32),
             zero_gradient=np.zeros(len(labels), bool),
+            objective=objective,
             clean_prediction=clean,
             forward_passes=steps + 2 * int(batch.active.sum()),
             backward_passes=steps,
         )
         return dataclasses.replace(result, source_correct=source_clean == batch.labels)
 
-    def _perturb(self, source, images, labels, indices, seed, attacked, tunables):
+    def _craft_on(self, source, images, labels, indices, seed, attacked, tunables):
         inner = get(self.method)(epsilon=self.epsilon, norm=self.norm, iterate="last")
         crafted = inner.run(
             self.oracle(source, labels, None),
@@ -140,14 +145,15 @@ class Transfer(IterativeAttack):
         return crafted.adversarial
 
 
-def predict_checked(model: Model, images: tf.Tensor, num_classes: int, name: str) -> np.ndarray:
+def predict_checked(model: Classifier, images: np.ndarray, num_classes: int, name: str) -> np.ndarray:
     """Predictions (N,) of a model that must have `num_classes` classes.
 
     Raises:
         UserError: naming the argument `name`, if it has others or returns what is no logits.
     """
-    logits = forward(model, images)(images)
-    if logits.shape[-1] != num_classes:
-        raise argument_error(name, f"a network with {num_classes} classes", f"{logits.shape[-1]} classes")
-    check_logits_of(logits.numpy())
+    found = look_at(model, images)
+    if found != num_classes:
+        raise argument_error(name, f"a network with {num_classes} classes", f"{found} classes")
+    logits = model.logits(images)
+    check_finite(logits.numpy())
     return predict(logits).numpy()

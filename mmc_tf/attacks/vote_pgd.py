@@ -41,6 +41,7 @@ class VotePGD(PGD):
     summary: ClassVar[str] = "PGD on the members of --ensemble: their summed losses, or the vote (MMA)"
     takes_objective: ClassVar[bool] = False
     can_target: ClassVar[bool] = False
+    oracle_type: ClassVar[type[MembersOracle]] = MembersOracle
 
     num_steps: int = 100
     strategy: str = "ce"
@@ -68,8 +69,7 @@ class VotePGD(PGD):
         self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any
     ) -> MembersOracle:
         """One that looks at the members."""
-        settings = {"choose_objective": self.choose_objective, **settings}
-        return MembersOracle(model, labels, targets, climb=self._climb(), **settings)
+        return super().oracle(model, labels, targets, climb=self._climb(), **settings)
 
     def _climb(self):
         if self.strategy in ("away", "towards"):

@@ -7,27 +7,24 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.attacks.compiling import compiled
-from mmc_tf.attacks.oracle import Model, call_model
+from mmc_tf.attacks.oracle import Model
+from mmc_tf.classifier import Classifier
 from mmc_tf.evaluation.examples import Examples, full_batches
 from mmc_tf.evaluation.merged_pictures import MAX_IMAGES
-from mmc_tf.models import head_call
 
 _CENTERS = ("centers", "class_centers", "means")
 
 
-def _features_of(model: Model, images: tf.Tensor) -> tf.Tensor:
-    return head_call(call_model(model, images)).features
+def _features_of(model: Classifier, images: tf.Tensor) -> tf.Tensor:
+    return model.read(images).scores.features
 
 
 def compute_features(model: Model, images: np.ndarray, *, batch_size: int = 100) -> np.ndarray:
     """Features z (N, d) of images (N, H, W, C), of a model that ends in a head of ours."""
-    size = min(batch_size, len(images))
-    rows = []
-    for start in range(0, len(images), size):
-        part = images[start : start + size]
-        batch = tf.constant(np.resize(part, (size, *part.shape[1:])))  # one shape, so one trace
-        rows.append(compiled(model, "features", _features_of, (batch,))(batch).numpy()[: len(part)])
+    classifier, rows = Classifier.of(model), []
+    for start in range(0, len(images), batch_size):
+        batch = tf.constant(images[start : start + batch_size])
+        rows.append(classifier.compiled("features", _features_of, (batch,))(batch).numpy())
     return np.concatenate(rows).astype(np.float32)
 
 

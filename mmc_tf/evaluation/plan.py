@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import tensorflow as tf
 
 from mmc_tf import attacks as attack_room
 from mmc_tf.attacks import Attack, Ensemble, Source
-from mmc_tf.attacks.arguments import check_call, check_logits_of
-from mmc_tf.attacks.oracle import Model, call_model
+from mmc_tf.attacks.arguments import check_call
+from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.transfer import METHODS, Transfer
 from mmc_tf.attacks.vote_pgd import STRATEGIES
 from mmc_tf.checks import argument_error
+from mmc_tf.classifier import Classifier, look_at
+from mmc_tf.classifier.look import check_finite
 from mmc_tf.evaluation.presets import Subject, find_entries
 from mmc_tf.evaluation.wording import radius
-from mmc_tf.models import head_call
 
 CIFAR_EPSILON, OTHER_EPSILON = 8 / 255, 0.3
 # Attacks that are run with every value of a field, unless one is chosen.
@@ -194,8 +194,9 @@ def find_head(model: Model, image: np.ndarray) -> Any:
         model: the classifier.
         image: one image (H, W, C) float32.
     """
-    call = head_call(call_model(model, tf.constant(image[None])))
-    return None if call is None else call.head
+    classifier = Classifier.of(model)
+    look_at(classifier, image[None])
+    return classifier.head
 
 
 def head_climbed(model: Model, attack: Attack, image: np.ndarray) -> Any:
@@ -221,8 +222,8 @@ def check_attacks(model: Model, image: np.ndarray, attacks: Sequence[tuple[str, 
         attacks: (label, attack) pairs.
 
     Raises:
-        UserError: otherwise; also for targets in a model of one class, and a model that returns probabilities,
-            NaN or what is no (N, L) at all.
+        UserError: otherwise; also for targets in a model of one class, and a model that returns NaN or what is no
+            (N, L) at all.
     """
     if not attacks:
         raise argument_error("attacks", "at least one (label, attack)", "none")
@@ -232,15 +233,18 @@ def check_attacks(model: Model, image: np.ndarray, attacks: Sequence[tuple[str, 
         raise argument_error("attacks", "labels that differ", ", ".join(repeated) + " more than once")
     images, label = image[None], np.zeros(1, np.int32)
     plain = {"indices": None, "seed": 0, "targets": None, "active": None}
-    batches = [check_call(model, images, label, **plain, targeted=attack.targeted) for _, attack in attacks]
-    check_logits_of(call_model(model, tf.constant(images)).numpy())
+    classifier = Classifier.of(model)
+    batches = [
+        check_call(classifier, images, label, **plain, targeted=attack.targeted) for _, attack in attacks
+    ]
+    check_finite(classifier.logits(images).numpy())
     for (_, attack), batch in zip(attacks, batches, strict=True):
-        attack.check_model(model, batch)
+        attack.check_model(classifier, batch)
 
 
 def count_classes_of(model: Model, image: np.ndarray) -> int:
     """L, asked of the model with one image (H, W, C)."""
-    return call_model(model, tf.constant(image[None])).shape[-1]
+    return look_at(Classifier.of(model), image[None])
 
 
 def describe_attack(label: str, attack: Attack, head: Any, num_classes: int) -> str:

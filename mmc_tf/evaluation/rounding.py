@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.attacks.compiling import forward
-from mmc_tf.attacks.oracle import Model, predict
+from mmc_tf.attacks.oracle import Model
+from mmc_tf.classifier import Classifier, predict
 
 LEVELS = 255
 
@@ -47,5 +47,5 @@ def judge_rounded(
         return np.zeros(len(labels), bool)
     # NaN in an image that counts for nothing would make all of a batch NaN in a model that mixes examples.
     rounded = tf.constant(round_to_8_bits(np.nan_to_num(adversarial)))
-    prediction = predict(forward(model, rounded)(rounded)).numpy()
+    prediction = predict(Classifier.of(model).logits(rounded)).numpy()
     return misclassified & (prediction != labels)

@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks.base import Attack
-from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.ensemble import Ensemble, Stages
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.checks import check_choice, check_number
+from mmc_tf.classifier import Classifier
 from mmc_tf.data import Split
 from mmc_tf.evaluation import records, store
 from mmc_tf.evaluation.clean import predict_clean, score_clean
@@ -83,7 +83,7 @@ class _Work:
     """What every attack of an evaluation is run with."""
 
     model: Model
-    attacked: ModelWithCopy
+    attacked: Classifier
     examples: Examples
     folder: store.EvaluationFolder
     seed: int
@@ -228,7 +228,7 @@ def evaluate(
         overwrite: replace the evaluation in `output_dir`.
         progress: told of every batch.
         diagnose: run the probes of `mmc_tf.evaluation.probes` beside the attacks.
-        attack_precision: `float32` or `bfloat16`, what attacks compute in (`ModelWithCopy`). Success is always
+        attack_precision: `float32` or `bfloat16`, what attacks compute in (`Classifier.crafting`). Success is always
             judged by `model` itself.
         detection: score clean and adversarial images and say how well the scores tell them apart
             (`mmc_tf.evaluation.detection`).
@@ -275,7 +275,7 @@ def evaluate(
     num_classes = count_classes_of(model, image)
     chosen = choose(examples.indices, examples.labels, correct, num_classes=num_classes)
     samples = Samples(chosen, examples.indices[chosen], examples.take(chosen)[0])
-    attacked = ModelWithCopy(model, precision=attack_precision)
+    attacked = Classifier.of(model).crafting(attack_precision)
     work = _Work(model, attacked, examples, folder, seed, rows, progress, samples, clean, detection)
     outcomes = []
     for number, (label, attack) in enumerate(attacks):

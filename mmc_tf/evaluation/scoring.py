@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.attacks.compiling import compiled
-from mmc_tf.attacks.objectives import pick, read_scores
-from mmc_tf.attacks.oracle import Model, call_model, predict
+from mmc_tf.attacks.objectives import pick
+from mmc_tf.attacks.oracle import Model
+from mmc_tf.classifier import Classifier, predict
 from mmc_tf.evaluation.detection import suspicion
 from mmc_tf.evaluation.examples import Examples, full_batches
 
 
-def _look(model: Model, images: tf.Tensor) -> tuple[tf.Tensor, ...]:
+def _look(model: Classifier, images: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Shifted logits (N, L) and, of a head with centers, ½‖z − μ_ŷ‖² (N,)."""
-    logits = call_model(model, images)
-    scores = read_scores(logits)
+    logits, scores, _ = model.read(images)
     if not getattr(scores.head, "has_centers", False):
         return (scores.logits,)
     distances = scores.head.squared_distances(scores.features)
@@ -37,13 +36,11 @@ def score_images(model: Model, images: np.ndarray, *, batch_size: int = 100) -> 
         >>> score_images(model, split.as_float()).shape
         (25, 3)
     """
-    size = min(batch_size, len(images))
-    rows = []
-    for start in range(0, len(images), size):
-        part = images[start : start + size]
-        batch = tf.constant(np.resize(part, (size, *part.shape[1:])))  # one shape, so one trace
-        looks = compiled(model, "detection", _look, (batch,))(batch)
-        rows.append(suspicion(*(look.numpy() for look in looks))[: len(part)])
+    classifier, rows = Classifier.of(model), []
+    for start in range(0, len(images), batch_size):
+        batch = tf.constant(images[start : start + batch_size])
+        looks = classifier.compiled("detection", _look, (batch,))(batch)
+        rows.append(suspicion(*(look.numpy() for look in looks)))
     return np.concatenate(rows)
 
 

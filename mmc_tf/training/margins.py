@@ -8,8 +8,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from mmc_tf.attacks.oracle import call_model, predict
 from mmc_tf.attacks.shortest import shortest_perturbation
+from mmc_tf.classifier import call_model, predict
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,11 @@ from small_models import predictions, small_images, small_model
 
 from mmc_tf import attacks
 from mmc_tf.acceptance.linear import make_bed
-from mmc_tf.attacks.objectives import Scores, slm
+from mmc_tf.attacks.objectives import slm
 from mmc_tf.attacks.projections import measure
 from mmc_tf.attacks.shortest import bisect, shortest_perturbation
 from mmc_tf.checks import UserError
+from mmc_tf.classifier import Scores
 
 NORMS = ("linf", "l2")
 RADII = {"linf": 0.006, "l2": 0.07}

@@ -12,9 +12,10 @@ from mmc_tf import attacks
 from mmc_tf.acceptance.linear import exactly_robust, make_bed
 from mmc_tf.attacks.apgd_climb import MomentumRule
 from mmc_tf.attacks.apgd_l1 import SparseRule
-from mmc_tf.attacks.objectives import Scores, ce, dlr, margin
+from mmc_tf.attacks.objectives import ce, dlr, margin
 from mmc_tf.attacks.target_runs import RESTART_STRIDE, aim, wrong_classes
 from mmc_tf.checks import UserError
+from mmc_tf.classifier import Scores
 
 RADII = {"linf": 0.006, "l2": 0.07, "l1": 0.3}
 

@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 from small_models import predictions, small_images, small_model
 
-from mmc_tf.attacks import PGD, Attack, AutoAttack, ModelWithCopy, make
+from mmc_tf.attacks import PGD, Attack, AutoAttack, make
 from mmc_tf.attacks.crafting import rank_of
 from mmc_tf.checks import UserError
+from mmc_tf.classifier import Classifier
 from mmc_tf.models import BackboneOptions, build_classifier
 
 MODEL = small_model()
@@ -19,7 +20,7 @@ ATTACK = PGD(epsilon=0.05, num_steps=6, objective="margin")
 
 def with_copy(copy, *, precision="float32"):
     """The model with a copy that a test made."""
-    pair = ModelWithCopy(MODEL, precision=precision)
+    pair = Classifier.of(MODEL).crafting(precision)
     pair._copies = dict.fromkeys(("float32", precision), copy)
     return pair
 
@@ -143,7 +144,7 @@ def network(**settings):
 def test_copies_of_a_network_give_the_verdicts_of_the_network(precision):
     model = network(head="mmc")
     labels = predictions(model, IMAGES)
-    pair = ModelWithCopy(model, precision=precision)
+    pair = Classifier.of(model).crafting(precision)
     copy, _ = pair.copy_for(ATTACK)
     assert copy is not model
     expected, result = ATTACK(model, IMAGES, labels), ATTACK(pair, IMAGES, labels)
@@ -156,7 +157,7 @@ def test_copies_of_a_network_give_the_verdicts_of_the_network(precision):
 
 
 def test_least_distances_are_sought_in_float32():
-    pair = ModelWithCopy(network(), precision="bfloat16")
+    pair = Classifier.of(network()).crafting("bfloat16")
     precise, slack = pair.copy_for(make("ddn"))
     assert {layer.compute_dtype for layer in precise.layers} == {"float32"}
     assert precise is not pair.model
@@ -178,19 +179,20 @@ def test_a_model_that_draws_at_random_is_attacked_itself():
     inputs = keras.Input((6, 6, 2))
     x = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3)(Noise()(inputs)))
     model = keras.Model(inputs, keras.layers.Flatten()(x))
-    assert ModelWithCopy(model).copy_for(ATTACK)[0] is model
-    assert ModelWithCopy(model, precision="bfloat16").copy_for(ATTACK)[0] is model
+    assert Classifier.of(model).crafting().copy_for(ATTACK)[0] is model
+    assert Classifier.of(model).crafting("bfloat16").copy_for(ATTACK)[0] is model
 
 
 def test_what_has_no_batch_norm_is_attacked_itself():
-    assert ModelWithCopy(MODEL).copy_for(ATTACK)[0] is MODEL
+    assert Classifier.of(MODEL).crafting().copy_for(ATTACK)[0] is MODEL
     np.testing.assert_array_equal(
-        ATTACK(ModelWithCopy(MODEL), IMAGES, LABELS).adversarial, ATTACK(MODEL, IMAGES, LABELS).adversarial
+        ATTACK(Classifier.of(MODEL).crafting(), IMAGES, LABELS).adversarial,
+        ATTACK(MODEL, IMAGES, LABELS).adversarial,
     )
 
 
 def test_bad_arguments():
     with pytest.raises(UserError, match=r"`precision`. Expected .*Received: precision=half"):
-        ModelWithCopy(MODEL, precision="half")
+        Classifier.of(MODEL).crafting("half")
     with pytest.raises(UserError, match=r"images of shape \(N, 6, 6, 2\)"):
-        ATTACK(ModelWithCopy(network()), np.zeros((2, 5, 5, 2), np.float32), [0, 0])
+        ATTACK(Classifier.of(network()).crafting(), np.zeros((2, 5, 5, 2), np.float32), [0, 0])

@@ -12,8 +12,8 @@ from small_models import predictions, small_images, small_model
 
 from mmc_tf import attacks
 from mmc_tf.attacks.members import Member, read_members, sum_of_losses, vote_loss
-from mmc_tf.attacks.objectives import Scores
 from mmc_tf.checks import UserError
+from mmc_tf.classifier import Scores
 from mmc_tf.models.voting import build_ensemble
 
 LABEL = tf.constant([0])

@@ -10,8 +10,9 @@ from small_models import predictions, small_images, small_model
 from mmc_tf import attacks
 from mmc_tf.acceptance.linear import exactly_robust, make_bed
 from mmc_tf.attacks.mt_pgd import lead
-from mmc_tf.attacks.objectives import Scores, margin
+from mmc_tf.attacks.objectives import margin
 from mmc_tf.checks import UserError
+from mmc_tf.classifier import Scores
 
 RADII = {"linf": 0.006, "l2": 0.07}
 

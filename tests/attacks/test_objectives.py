@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 from small_models import small_images, small_model
 
-from mmc_tf.attacks.objectives import Scores, best_other, objectives, read_scores
+from mmc_tf.attacks.objectives import best_other, objectives
 from mmc_tf.checks import UserError
+from mmc_tf.classifier import Scores, read_scores
 from mmc_tf.models.heads import HEADS
 
 LOGITS = [2.0, 1.0, -0.5, -1.5, 0.25]

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from mmc_tf.attacks.compiling import forward
 
 from mmc_tf.attacks import DDN, FGSM, PGD, AutoAttack, Source, Square, Transfer, Worst
-from mmc_tf.attacks.compiling import forward
-from mmc_tf.attacks.copies import ModelWithCopy
-from mmc_tf.attacks.replicas import spread
+from mmc_tf.classifier import Classifier
+from mmc_tf.classifier.replicas import spread
 from mmc_tf.evaluation import evaluate
 from mmc_tf.evaluation.store import EvaluationFolder
 from mmc_tf.models.heads import DenseLogits
@@ -143,9 +143,9 @@ def normalized_network():
 def test_folded_copies_attack_on_every_device(mirrored):
     one, attack = normalized_network(), PGD(epsilon=0.05, num_steps=5)
     labels = np.argmax(one(IMAGES), axis=1)
-    expected = attack(ModelWithCopy(one), IMAGES, labels)
+    expected = attack(Classifier.of(one).crafting(), IMAGES, labels)
     with mirrored.scope():
-        two = ModelWithCopy(normalized_network())
+        two = Classifier.of(normalized_network()).crafting()
         result = attack(two, IMAGES, labels)
     assert two.copy_for(attack)[0] is not two.model
     np.testing.assert_array_equal(result.misclassified, expected.misclassified)

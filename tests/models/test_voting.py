@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmc_tf.attacks import ModelWithCopy, make
+from mmc_tf.attacks import make
 from mmc_tf.checks import UserError
+from mmc_tf.classifier import Classifier
 from mmc_tf.models.heads import HEADS, MMCLogits
 from mmc_tf.models.voting import MajorityVote, build_ensemble, member_logits
 
@@ -121,7 +122,7 @@ def test_members_of_one_name_are_folded_and_saved(tmp_path):
     members = [member(norms=True, seed=seed) for seed in (0, 1)]
     ensemble = build_ensemble(members)
     images = np.random.default_rng(0).uniform(size=(6, 8, 8, 1)).astype(np.float32)
-    copy, _ = ModelWithCopy(ensemble).copy_for(make("vote_pgd", epsilon=0.1))
+    copy, _ = Classifier.of(ensemble).crafting().copy_for(make("vote_pgd", epsilon=0.1))
     assert copy is not ensemble
     wrapped = [layer for each in copy.layers for layer in getattr(each, "layers", [])]
     nested = [layer for each in wrapped for layer in getattr(each, "layers", [])]

@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 from toy import digits, losses_of, toy_loop, weights_of
 
-from mmc_tf.attacks.objectives import margin, read_scores, slm, tempered_slm
+from mmc_tf.attacks.objectives import margin, slm, tempered_slm
 from mmc_tf.attacks.shortest import shortest_perturbation
 from mmc_tf.checks import UserError
+from mmc_tf.classifier import read_scores
 from mmc_tf.losses import SCE
 from mmc_tf.models.heads import HEADS, DenseLogits
 from mmc_tf.training import checkpoints

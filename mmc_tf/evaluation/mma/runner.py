@@ -13,10 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks import CW
-from mmc_tf.attacks.compiling import forward
-from mmc_tf.attacks.copies import ModelWithCopy
-from mmc_tf.attacks.oracle import Model, predict
+from mmc_tf.attacks.oracle import Model
 from mmc_tf.checks import check_number
+from mmc_tf.classifier import Classifier, members_behind, predict
 from mmc_tf.data import Split
 from mmc_tf.evaluation import store
 from mmc_tf.evaluation.examples import Examples, choose_examples, full_batches
@@ -30,7 +29,6 @@ from mmc_tf.evaluation.plan import find_head
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.records import plain
 from mmc_tf.evaluation.wording import radius
-from mmc_tf.models.voting import member_logits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Network:
 
     name: str
     model: Model
-    crafted_on: ModelWithCopy
+    crafted_on: Classifier
     runs: list[Run]
     is_vote: bool
 
@@ -98,11 +96,11 @@ def prepare(subjects: Sequence[Subject], image: np.ndarray, protocol: Protocol) 
     networks = []
     for subject in subjects:
         logits = subject.model(tf.constant(image[None]), training=False)
-        is_vote = member_logits(logits) is not None
+        is_vote = members_behind(logits) is not None
         runs = plan_runs(protocol, find_head(subject.model, image), is_vote=is_vote)
         for run in runs:
             run.oracle(subject.model, tf.zeros(1, tf.int32), None).evaluate(tf.constant(image[None]))
-        crafted_on = ModelWithCopy(subject.model, precision=protocol.attack_precision)
+        crafted_on = Classifier.of(subject.model).crafting(protocol.attack_precision)
         networks.append(Network(subject.name, subject.model, crafted_on, runs, is_vote))
     return networks
 
@@ -249,7 +247,7 @@ def _predict_clean(work: Work) -> np.ndarray:
     for positions, count in full_batches(np.arange(len(work.examples)), work.batch_size):
         images = tf.constant(work.examples.take(positions)[0])
         for number, network in enumerate(work.networks):
-            found = predict(forward(network.model, images)(images)).numpy()
+            found = predict(Classifier.of(network.model).logits(images)).numpy()
             predictions[number, positions[:count]] = found[:count]
         work.progress.advance(count)
     work.progress.finish()

@@ -12,12 +12,11 @@ import tensorflow as tf
 
 from mmc_tf.attacks import PGD, VotePGD
 from mmc_tf.attacks.base import as_tensors
-from mmc_tf.attacks.compiling import compiled, forward
-from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.judging import distances, is_valid, is_within
 from mmc_tf.attacks.norms import random_directions
-from mmc_tf.attacks.oracle import Model, predict
+from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.projections import clip_box
+from mmc_tf.classifier import Classifier, predict
 from mmc_tf.evaluation.mma.settings import Protocol
 
 
@@ -84,7 +83,7 @@ def seed_of(seed: int, number: int) -> int:
 
 def craft(
     run: Run,
-    model: ModelWithCopy,
+    model: Classifier,
     images: np.ndarray,
     labels: np.ndarray,
     *,
@@ -96,7 +95,7 @@ def craft(
 
     Args:
         run: what is run.
-        model: the network; steps are taken on its copy.
+        model: the network, `crafting` on a copy.
         images: (N, H, W, C) float32.
         labels: (N,) int32.
         indices: (N,) int64 in the data set.
@@ -118,7 +117,7 @@ def craft(
         return run.run(oracle, images, **settings).adversarial
 
     copy, _ = model.copy_for(run)
-    return compiled(copy, ("mma", *run.static_key()), crafted, arguments)(*arguments).numpy()
+    return copy.compiled(("mma", *run.static_key()), crafted, arguments)(*arguments).numpy()
 
 
 def judge(
@@ -136,7 +135,6 @@ def judge(
     inside = is_within(distance, norm=norm, epsilon=epsilon)
     verdicts = []
     for model in models:
-        logits = forward(model, asked)(asked)
-        valid = is_valid(adversarial, distance, logits.numpy())
-        verdicts.append(inside & valid & (predict(logits).numpy() != labels))
+        prediction = predict(Classifier.of(model).logits(asked)).numpy()
+        verdicts.append(inside & is_valid(adversarial, distance) & (prediction != labels))
     return np.stack(verdicts)

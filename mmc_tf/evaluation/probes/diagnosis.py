@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks import Attack
-from mmc_tf.attacks.compiling import forward
-from mmc_tf.attacks.oracle import Model, predict
+from mmc_tf.attacks.oracle import Model
 from mmc_tf.checks import check_number
+from mmc_tf.classifier import Classifier, predict
 from mmc_tf.data import Split
 from mmc_tf.evaluation.diagnostics import Finding, find_in_diagnosis
 from mmc_tf.evaluation.examples import Examples, choose_examples, full_batches
@@ -231,7 +231,7 @@ def diagnose(
     some = choose_examples(split)
     clean = np.concatenate(
         [
-            predict(forward(model, images)(images)).numpy()[:count]
+            predict(Classifier.of(model).logits(images)).numpy()[:count]
             for rows, count in full_batches(
                 np.arange(min(max(IMITATED, examples), len(some))), min(batch_size, len(some))
             )

@@ -9,10 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks.base import ZERO_GRADIENT
-from mmc_tf.attacks.compiling import compiled
 from mmc_tf.attacks.oracle import Model, Oracle
 from mmc_tf.attacks.starts import random_start
 from mmc_tf.checks import UserError
+from mmc_tf.classifier import Classifier
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ def probe_gradients(
     probes = []
     for name in objectives:
         arguments = (tf.concat([images, start], axis=0), tf.concat([labels, labels], axis=0))
-        ask = compiled(model, ("probe_gradients", name), _look_at_gradients(name), arguments)
+        ask = Classifier.of(model).compiled(("probe_gradients", name), _look_at_gradients(name), arguments)
         zero, finite = (flags.numpy().reshape(2, -1) for flags in ask(*arguments))
         probes.append(
             GradientProbe(

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.attacks.compiling import forward
 from mmc_tf.attacks.oracle import Model
+from mmc_tf.classifier import Classifier
 
 MAX_IMAGES = 32
 DIGITS = 6  # what is below is rounding, and another one on other machines
@@ -46,7 +46,7 @@ def probe_output(model: Model, images: np.ndarray) -> OutputProbe:
     """
     images = tf.constant(images[:MAX_IMAGES])
     copies = tf.repeat(images[:1], len(images), axis=0)
-    ask = forward(model, images)
+    ask = Classifier.of(model).logits
     first, second, alone = (ask(batch).numpy().astype(np.float64) for batch in (images, images, copies))
     spread = max(float(np.ptp(first, axis=1).max()), np.finfo(np.float32).tiny)
     return OutputProbe(

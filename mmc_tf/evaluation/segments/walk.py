@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks import Attack
-from mmc_tf.attacks.compiling import compiled
-from mmc_tf.attacks.objectives import margin, read_scores
-from mmc_tf.attacks.oracle import Model, call_model
+from mmc_tf.attacks.objectives import margin
+from mmc_tf.attacks.oracle import Model
+from mmc_tf.classifier import Classifier
 from mmc_tf.data import Split
 from mmc_tf.evaluation.examples import choose_examples, full_batches
 from mmc_tf.evaluation.progress import NoProgress
@@ -117,12 +117,11 @@ def losses_between(model: Model, clean: np.ndarray, perturbed: np.ndarray, label
     columns = []
     for position in POSITIONS:
         arguments = (*fixed, tf.constant(position, tf.float32))
-        columns.append(compiled(model, "segment", _loss_at, arguments)(*arguments).numpy())
+        columns.append(Classifier.of(model).compiled("segment", _loss_at, arguments)(*arguments).numpy())
     return np.stack(columns, axis=1)
 
 
 def _loss_at(
-    model: Model, clean: tf.Tensor, perturbed: tf.Tensor, labels: tf.Tensor, position: tf.Tensor
+    model: Classifier, clean: tf.Tensor, perturbed: tf.Tensor, labels: tf.Tensor, position: tf.Tensor
 ) -> tf.Tensor:
-    logits = call_model(model, (1 - position) * clean + position * perturbed)
-    return margin(read_scores(logits), labels)
+    return margin(model.read((1 - position) * clean + position * perturbed).scores, labels)

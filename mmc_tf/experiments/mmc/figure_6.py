@@ -107,7 +107,8 @@ def gradients(features: np.ndarray, objective: str, *, targeted: bool) -> np.nda
     """∇_z of one of the library's objectives, which attacks climb, by automatic differentiation: (N, 2) -> (N, 2)."""
     import tensorflow as tf
 
-    from mmc_tf.attacks.objectives import Scores, objectives
+    from mmc_tf.attacks.objectives import objectives
+    from mmc_tf.classifier import Scores
     from mmc_tf.models.heads import MMCLogits
 
     head = MMCLogits(3, centers=_centers())

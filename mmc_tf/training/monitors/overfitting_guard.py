@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from mmc_tf.attacks import Attack
-from mmc_tf.attacks.oracle import call_model, predict
 from mmc_tf.checks import check_choice
+from mmc_tf.classifier import call_model, predict
 from mmc_tf.data import Split
 from mmc_tf.training.measuring import make_measure
 from mmc_tf.training.monitors.base import Monitor

@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from mmc_tf.attacks.objectives import read_scores, tempered_slm
-from mmc_tf.attacks.oracle import predict
+from mmc_tf.attacks.objectives import tempered_slm
 from mmc_tf.attacks.shortest import NORMS, shortest_perturbation
 from mmc_tf.checks import check_choice, check_number
+from mmc_tf.classifier import predict, read_scores
 from mmc_tf.models.heads import Head, head_call
 from mmc_tf.training.memory import Memory
 from mmc_tf.training.recipes.base import METHODS, Recipe, step_seed

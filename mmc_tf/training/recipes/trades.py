@@ -5,11 +5,11 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from mmc_tf.attacks.objectives import Scores, read_scores
-from mmc_tf.attacks.oracle import Oracle, call_model
+from mmc_tf.attacks.oracle import Oracle
 from mmc_tf.attacks.starts import per_example
 from mmc_tf.attacks.steps import move, steepest_step
 from mmc_tf.checks import check_choice, check_number
+from mmc_tf.classifier import Scores, call_model, read_scores
 from mmc_tf.training.recipes.base import METHODS, Recipe, step_seed
 from mmc_tf.training.recipes.crafting import describe_growth, growing_share
 from mmc_tf.training.recipes.mma import softmax_temperature

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmc_tf.attacks import PGD, ModelWithCopy
+from mmc_tf.attacks import PGD
+from mmc_tf.classifier import Classifier
 from mmc_tf.evaluation.mma.runs import SpherePGD, craft, judge, plan_runs, seed_of, within
 from mmc_tf.evaluation.mma.settings import make_protocol
 
@@ -71,7 +72,7 @@ def test_last_iterates_are_those_of_pgd_and_misclassified_images_are_attacked_to
     run = SpherePGD(epsilon=0.1, objective="ce", iterate="last", num_steps=5)
     how = {"indices": np.arange(40), "seed": 7}
     active = np.arange(40) % 4 != 3
-    crafted = craft(run, ModelWithCopy(linear), images, labels, active=active, **how)
+    crafted = craft(run, Classifier.of(linear).crafting(), images, labels, active=active, **how)
     np.testing.assert_array_equal(crafted[~active], images[~active])
     assert (np.abs(crafted - images).max(axis=(1, 2, 3))[active] > 0.09).all()
     plain = PGD(epsilon=0.1, objective="ce", iterate="last", num_steps=5)
@@ -83,7 +84,7 @@ def test_a_run_that_is_judged_on_its_network_is_the_white_box_attack(linear, dig
     images, labels = digits.test.as_float()[:60], digits.test.labels[:60]
     run = SpherePGD(epsilon=0.1, objective="cw", iterate="last", num_steps=10)
     how = {"indices": np.arange(60), "seed": 7}
-    crafted = craft(run, ModelWithCopy(linear), images, labels, active=np.ones(60, bool), **how)
+    crafted = craft(run, Classifier.of(linear).crafting(), images, labels, active=np.ones(60, bool), **how)
     (fooled,) = judge([linear], crafted, images, labels, norm="linf", epsilon=0.1)
     result = run(linear, images, labels, **how)
     np.testing.assert_array_equal(fooled, result.misclassified)

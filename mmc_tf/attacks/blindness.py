@@ -1,0 +1,57 @@
+"""Whether cross-entropy has hardly a gradient on a network, where the margin of its logits has one."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from mmc_tf.attacks.arguments import Batch
+from mmc_tf.attacks.objectives import objectives
+from mmc_tf.attacks.oracle import Oracle
+from mmc_tf.checks import UserError
+from mmc_tf.classifier import Classifier
+
+MOST_IMAGES = 32
+# Below this part of the margin's gradient, cross-entropy's is made of what float32 rounds 1 - p_y to.
+LEAST_PART = 1e-6
+BLIND_SHARE = 0.05  # of the images
+
+
+def measure_blindness(classifier: Classifier, batch: Batch) -> bool:
+    """Whether an attack along cross-entropy would stand still, or stumble, on more than a twentieth of the images.
+
+    Measured on up to 32 images that are to be attacked and are classified correctly; it is if the l1 norm of
+    cross-entropy's gradient is less than a millionth of the margin's, zero included. False where there are no such
+    images, or no gradients at all.
+
+    Args:
+        classifier: a network whose head is not known.
+        batch: the examples.
+    """
+    rows = np.flatnonzero(batch.active)[:MOST_IMAGES]
+    if not len(rows):
+        return False
+    images, labels = tf.constant(batch.images[rows]), tf.constant(batch.labels[rows])
+    try:
+        sizes = [_gradients(classifier, images, labels, name) for name in ("ce", "margin")]
+    except UserError:
+        return False
+    (ce, correct), (margin, _) = sizes
+    asked = correct & (margin > 0)
+    return bool(asked.any() and (ce[asked] < LEAST_PART * margin[asked]).mean() > BLIND_SHARE)
+
+
+def _gradients(
+    classifier: Classifier, images: tf.Tensor, labels: tf.Tensor, name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The l1 norms (N,) of an objective's gradients, and whether the images are classified correctly."""
+
+    def ask(model: Classifier, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        oracle = Oracle(model, labels, None, choose_objective=lambda head: name)
+        seen = oracle.evaluate(images, objective=objectives.get(name))
+        size = tf.reduce_sum(tf.abs(tf.cast(seen.gradient, tf.float64)), axis=[1, 2, 3])
+        return size, tf.equal(seen.prediction, labels)
+
+    graph = classifier.compiled(("blindness", name), ask, (images, labels))
+    size, correct = graph(images, labels)
+    return size.numpy(), correct.numpy()

@@ -1,0 +1,128 @@
+"""A look at a network before it is attacked: can it be, and are the kept graphs still its own."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mmc_tf.checks import UserError, argument_error
+from mmc_tf.classifier.classifier import Classifier
+from mmc_tf.classifier.copies import differ
+from mmc_tf.classifier.outputs import are_probabilities, check_shape
+
+LOOKED_AT = 4  # images of the eager pass at every attack
+
+
+def look_at(classifier: Classifier, images: np.ndarray, *, targeted: bool = False) -> int:
+    """Asks a network for a few images, and makes its graphs anew where it computes something else now.
+
+    Args:
+        classifier: the network.
+        images: (N, H, W, C) float32 in [0, 1]; the first four are used.
+        targeted: whether it is to be attacked towards a class.
+
+    Returns:
+        The number of classes L.
+
+    Raises:
+        UserError: for what cannot be called in TensorFlow, returns no (N, L), or NaN for these images.
+    """
+    few = tf.constant(images[:LOOKED_AT])
+    output = classifier.raw(few).numpy()
+    num_classes = check_shape(output.shape, size=len(few), targeted=targeted)
+    found = classifier.found
+    if found.num_classes is not None and not _is_stale(classifier, few, output):
+        return num_classes
+    classifier.graphs.forget()
+    found = classifier.found
+    found.num_classes, found.image_shape = num_classes, tuple(images.shape[1:])
+    found.is_random = differ(classifier.raw(few).numpy(), output)
+    _look_at_the_graph(classifier, few)
+    if found.output == "logits" and are_probabilities(output):
+        found.output = "probabilities"
+        classifier.graphs.clear()
+    _take_note(classifier, few, output)
+    classifier.drop_copies()
+    return num_classes
+
+
+def check_finite(logits: np.ndarray) -> None:
+    """Raises a UserError unless logits on clean images (N, L) are finite."""
+    if not np.isfinite(logits).all():
+        raise argument_error("model", "finite logits on the clean images", "a model that returned NaN or inf")
+
+
+def _is_stale(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> bool:
+    """Whether the network is another than when its graphs were made."""
+    found = classifier.found
+    if found.num_classes != output.shape[1]:
+        return True
+    if found.fingerprint is not None:
+        return found.fingerprint != _fingerprint(classifier, few)
+    compiled = classifier.forward(few)
+    if differ(compiled["output"].numpy(), output):
+        return True
+    copy, _ = classifier.copy_for(_AnyAttack)
+    if copy is not classifier and differ(copy.logits(few).numpy(), compiled["logits"].numpy()):
+        classifier.drop_copies()
+    return False
+
+
+class _AnyAttack:
+    """Stands for the attacks that craft on the float32 copy."""
+
+    radius = "least"
+
+
+def _look_at_the_graph(classifier: Classifier, few: tf.Tensor) -> None:
+    """Traces the network, and once more with the functions that it calls where one of them hides its end."""
+    classifier.forward(few)
+    if not classifier.found.hides:
+        return
+    classifier.graphs.clear()
+    classifier.found.inlines = True
+    try:
+        classifier.forward(few)
+    except UserError:  # Python that only AutoGraph makes a graph of
+        classifier.graphs.clear()
+        classifier.found.inlines = False
+        classifier.forward(few)
+
+
+def _take_note(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> None:
+    """What results must say of the network."""
+    found = classifier.found
+    if found.is_random or differ(classifier.forward(few)["output"].numpy(), output):
+        found.fingerprint = _fingerprint(classifier, few)
+    if found.is_random:
+        found.notes["RANDOM_OUTPUT"] = (
+            "two passes over the same images differ: the network draws at random. An attack along one draw is "
+            "too weak; use eot_iterations (autoattack with version=rand)"
+        )
+    elif found.fingerprint is not None:
+        found.notes["GRAPH_DIFFERS"] = (
+            "TensorFlow's compiled graph of the network gives other logits than the network called directly; "
+            "verdicts are those of the graph"
+        )
+    sentence = {
+        "softmax": "the softmax at the network's end is taken off: attacks and verdicts use its logits",
+        "vote": "the logarithm of the network's mean of softmaxes, in float64, stands for logits",
+        "probabilities": "the network returns probabilities: their logarithm, in float64, stands for logits; "
+        "probabilities that underflowed to 0 have no gradient",
+    }
+    if found.output in sentence:
+        found.notes["PROBABILITIES"] = sentence[found.output]
+
+
+def _fingerprint(classifier: Classifier, few: tf.Tensor) -> str:
+    """What a new trace of the forward pass is made of: operations, constants, and the variables it reads."""
+    traced = tf.function(lambda images: classifier.raw(images), autograph=False)
+    graph = traced.get_concrete_function(tf.TensorSpec([None, *few.shape[1:]], few.dtype)).graph
+    # Names of inner functions count up from trace to trace.
+    text = re.sub(r"(__inference_\w+?)_\d+", r"\1", str(graph.as_graph_def()))
+    captured: list[Any] = [id(outer) for outer, _ in graph.captures]
+    return hashlib.sha256(f"{text}{captured}".encode()).hexdigest()
