@@ -14,6 +14,7 @@ from mmc_tf.attacks.base import Attack, Crafted
 from mmc_tf.attacks.gradient_attack import GOAL
 from mmc_tf.attacks.oracle import Evaluation, Model, Oracle
 from mmc_tf.checks import argument_error, check_number
+from mmc_tf.classifier import Classifier
 
 RADII = (3.0, 2.0, 1.0)  # of the l1 schedule, in units of ε
 LENGTHS = (3, 3, 4)  # of its stages, in tenths of the steps
@@ -62,8 +63,9 @@ class APGD(Attack):
             begin where that ended; only iterates of the last 40 % count. No effect in linf and l2.
         eot_iterations: gradients >= 1 whose mean is one step's, for models that draw at random in every pass
             (expectation over transformation).
-        eot_majority: with several `eot_iterations`, the share in [0, 1) of as many passes over one image that must be
-            more than wrong for it to count as broken, in the attack and in the verdict.
+        eot_majority: the share in [0, 1) of several passes over one image that must be more than wrong for it to count
+            as broken, in the attack and in the verdict: of `eot_iterations`, or of ten where the network draws at
+            random and there is one gradient a step.
 
     Raises:
         UserError: for numbers out of range.
@@ -101,14 +103,17 @@ class APGD(Attack):
         """As many as a gradient is the mean of."""
         return self.eot_iterations
 
-    def judging_majority(self) -> float | None:
-        """As the attack counts, where it takes several passes."""
-        return None if self.eot_iterations == 1 else self.eot_majority
+    def votes_on(self, classifier: Classifier) -> int:
+        """As many as there are gradients, where there are several."""
+        return self.eot_iterations if self.eot_iterations > 1 else super().votes_on(classifier)
+
+    def majority(self) -> float:
+        """As it was set."""
+        return self.eot_majority
 
     def oracle(self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any) -> Oracle:
-        """One whose gradients are means of `eot_iterations`, and whose predictions are those of most of the passes."""
-        settings = {"num_samples": self.eot_iterations, "majority": self.eot_majority, **settings}
-        return super().oracle(model, labels, targets, **settings)
+        """One whose gradients are means of `eot_iterations`."""
+        return super().oracle(model, labels, targets, num_samples=self.eot_iterations, **settings)
 
     def returns_best(self) -> bool:
         """Whether the iterate of largest objective is returned instead of a misclassified one."""

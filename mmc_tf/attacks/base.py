@@ -15,9 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks.arguments import Batch, check_call, check_targets_given
-from mmc_tf.attacks.blindness import measure_blindness
+from mmc_tf.attacks.blindness import settle_blindness
 from mmc_tf.attacks.crafting import attack_on_copy
 from mmc_tf.attacks.judging import judge
+from mmc_tf.attacks.majority import MAJORITY, RANDOM_PASSES
 from mmc_tf.attacks.objectives import objectives
 from mmc_tf.attacks.oracle import Evaluation, Look, Model, Oracle
 from mmc_tf.attacks.packing import pack, unpack
@@ -26,6 +27,7 @@ from mmc_tf.checks import argument_error, check_choice, check_number
 from mmc_tf.classifier import Classifier
 from mmc_tf.classifier.look import check_finite
 from mmc_tf.classifier.notes import warn_of
+from mmc_tf.classifier.scores import UNKNOWN_HEAD
 
 ITERATES = ("any", "last")
 ZERO_GRADIENT = 1e-30  # a denormal gradient is noise: below this l1 norm it counts as none
@@ -148,23 +150,25 @@ class Attack(abc.ABC):
         return getattr(head, "adaptive_objective", "ce")
 
     def objective_on(self, head: Any, *, is_blind: bool | None) -> str:
-        """As `choose_objective`, but the margin where nobody chose cross-entropy, and it is blind on the network.
+        """As `choose_objective`; where no head is known and cross-entropy is blind, as for `UNKNOWN_HEAD`.
 
         Args:
             head: of ours, or None.
             is_blind: whether cross-entropy was found to have hardly a gradient (`blindness`); asked without a head.
         """
-        chosen = self.choose_objective(head)
-        nobody_chose = self.takes_objective and self.objective is None and self.adaptive
-        return "margin" if nobody_chose and chosen == "ce" and head is None and is_blind else chosen
+        return self.choose_objective(UNKNOWN_HEAD if head is None and is_blind else head)
 
     def passes_per_look(self) -> int:
         """How often the clean image is sent through the model for one look at it."""
         return 1
 
-    def judging_majority(self) -> float | None:
-        """The share of `passes_per_look` passes that must be wrong for success; None: one pass decides."""
-        return None
+    def votes_on(self, classifier: Classifier) -> int:
+        """How many passes over an image decide whether it is broken: one, unless the network draws at random."""
+        return RANDOM_PASSES if classifier.found.is_random else 1
+
+    def majority(self) -> float:
+        """The share of those passes that must be more than wrong."""
+        return MAJORITY
 
     def details(self) -> tuple[str, ...]:
         """Words that tell this attack apart from another one of its name: `("rand",)`."""
@@ -199,9 +203,10 @@ class Attack(abc.ABC):
         self, model: Model | Classifier, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any
     ) -> Oracle:
         """What `run` may ask."""
-        found = Classifier.of(model).found
-        chooser = functools.partial(self.objective_on, is_blind=found.is_blind)
-        settings = {"choose_objective": chooser, **settings}
+        classifier = Classifier.of(model)
+        chooser = functools.partial(self.objective_on, is_blind=classifier.found.is_blind)
+        votes = {"num_votes": self.votes_on(classifier), "majority": self.majority()}
+        settings = {"choose_objective": chooser, **votes, **settings}
         return self.oracle_type(model, labels, targets, **settings)
 
     @abc.abstractmethod
@@ -294,7 +299,7 @@ class Attack(abc.ABC):
 
     def key_on(self, classifier: Classifier) -> tuple:
         """What a trace on a classifier depends on."""
-        return (*self.static_key(), bool(classifier.found.is_blind))
+        return (*self.static_key(), bool(classifier.found.is_blind), classifier.found.is_random)
 
     def __call__(
         self,
@@ -360,9 +365,8 @@ class Attack(abc.ABC):
         """
         if not self.takes_objective:
             return self.own_objective
-        open_to_choice = self.differentiates and self.objective is None and self.adaptive
-        if classifier.found.is_blind is None and open_to_choice and classifier.head is None:
-            classifier.found.is_blind = measure_blindness(classifier, batch)
+        if self.objective is None and self.adaptive:
+            settle_blindness(classifier, batch.images[batch.active], batch.labels[batch.active])
         return self.objective_on(classifier.head, is_blind=classifier.found.is_blind)
 
     def judged(
@@ -377,24 +381,27 @@ class Attack(abc.ABC):
     ) -> AttackResult:
         """The verdicts on what `craft` returned; `more_passes` images were sent forward beside that."""
         check_finite(clean["logits"].numpy()[batch.active])
-        looks = batch.active * np.int32(self.passes_per_look())
+        votes = self.votes_on(model)
+        looks = batch.active * np.int32(max(self.passes_per_look(), votes))
         passes = int(looks.sum())
-        majority = self.judging_majority()
+        # Every question of an attack that takes one gradient at a time is asked as often as there are votes.
+        queries = crafted.queries.numpy() * np.int32(votes if self.passes_per_look() == 1 else 1)
         return judge(
             model,
             batch,
             adversarial.numpy(),
             norm=self.norm,
             epsilon=self.epsilon,
-            num_passes=1 if majority is None else self.passes_per_look(),
-            majority=majority or 0.0,
+            num_passes=votes,
+            majority=self.majority(),
             objective=self.choose_for(model, batch),
-            queries=crafted.queries.numpy() + looks,
+            queries=queries + looks,
             zero_gradient=clean["zero_gradient"].numpy(),
             nonfinite_gradient=clean["nonfinite_gradient"].numpy(),
             clean_prediction=clean["prediction"].numpy(),
-            forward_passes=int(crafted.queries.numpy().sum(dtype=np.int64)) + passes + more_passes,
-            backward_passes=int(crafted.gradients.numpy().sum(dtype=np.int64)) + passes * self.differentiates,
+            forward_passes=int(queries.sum(dtype=np.int64)) + passes + more_passes,
+            backward_passes=int(crafted.gradients.numpy().sum(dtype=np.int64))
+            + int(batch.active.sum()) * self.passes_per_look() * self.differentiates,
         )
 
     def craft(self, model: Classifier, batch: Batch) -> tuple[tf.Tensor, Crafted, dict[str, tf.Tensor]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.attacks.arguments import Batch
 from mmc_tf.attacks.objectives import objectives
 from mmc_tf.attacks.oracle import Oracle
 from mmc_tf.checks import UserError
@@ -17,23 +16,34 @@ LEAST_PART = 1e-6
 BLIND_SHARE = 0.05  # of the images
 
 
-def measure_blindness(classifier: Classifier, batch: Batch) -> bool:
+def settle_blindness(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> None:
+    """Measures whether cross-entropy is blind, once for a network without a head of ours, and takes note of it."""
+    found = classifier.found
+    if found.is_blind is not None or classifier.head is not None:
+        return
+    found.is_blind = measure_blindness(classifier, images, labels)
+    if found.is_blind:
+        found.notes["HEAD_UNKNOWN"] = (
+            "no head of ours is behind the logits, and cross-entropy's gradient is zero or less than a millionth of "
+            "the margin's on some images: attacks whose objective was not chosen climb the margin"
+        )
+
+
+def measure_blindness(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> bool:
     """Whether an attack along cross-entropy would stand still, or stumble, on more than a twentieth of the images.
 
-    Measured on up to 32 images that are to be attacked and are classified correctly; it is if the l1 norm of
+    Measured on the first 32 images, as far as they are classified correctly; it is if the l1 norm of
     cross-entropy's gradient is less than a millionth of the margin's, zero included. False where there are no such
     images, or no gradients at all.
 
     Args:
         classifier: a network whose head is not known.
-        batch: the examples.
+        images: (N, H, W, C) float32 in [0, 1].
+        labels: (N,) int32.
     """
-    rows = np.flatnonzero(batch.active)[:MOST_IMAGES]
-    if not len(rows):
-        return False
-    images, labels = tf.constant(batch.images[rows]), tf.constant(batch.labels[rows])
+    some = (tf.constant(images[:MOST_IMAGES]), tf.constant(labels[:MOST_IMAGES]))
     try:
-        sizes = [_gradients(classifier, images, labels, name) for name in ("ce", "margin")]
+        sizes = [_gradients(classifier, *some, name) for name in ("ce", "margin")]
     except UserError:
         return False
     (ce, correct), (margin, _) = sizes

@@ -6,6 +6,9 @@ import tensorflow as tf
 
 from mmc_tf.classifier.calling import NOT_FINITE
 
+MAJORITY = 0.5
+RANDOM_PASSES = 10  # over one image, for the verdict on a network that draws at random
+
 
 def most_of(votes: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor | None, *, majority: float) -> tf.Tensor:
     """The class that decides over an attack's success, of the classes predicted in several passes.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from mmc_tf.attacks.majority import most_of
+from mmc_tf.attacks.majority import MAJORITY, most_of
 from mmc_tf.attacks.objectives import Objective, objectives
 from mmc_tf.attacks.packing import pack, unpack
 from mmc_tf.checks import argument_error
@@ -82,9 +82,10 @@ class Oracle:
         targets: (N,) int32 targets, or None for an untargeted attack.
         choose_objective: maps the model's head (or None) to the name of the objective.
         packing: heed `active`; False where the shape of the batch must not depend on its content.
-        num_samples: passes whose mean is the gradient, for models that draw at random in every pass. What is
-            predicted is then what more than a share of them predict (`majority.most_of`), not one lucky draw.
-        majority: that share.
+        num_samples: passes whose mean is the gradient, for models that draw at random in every pass.
+        num_votes: passes over an image that decide what is predicted (`majority.most_of`), not one lucky draw; those
+            of `num_samples` are among them.
+        majority: the share of them that must be more than wrong.
     """
 
     def __init__(
@@ -96,7 +97,8 @@ class Oracle:
         choose_objective: Callable[[Any], str],
         packing: bool = True,
         num_samples: int = 1,
-        majority: float = 0.5,
+        num_votes: int = 1,
+        majority: float = MAJORITY,
     ):
         self.labels = labels
         self.targets = targets
@@ -104,15 +106,13 @@ class Oracle:
         self._choose_objective = choose_objective
         self._packing = packing
         self._num_samples = num_samples
+        self._num_votes = max(num_samples, num_votes)
         self._majority = majority
 
     def predictions(self, images: tf.Tensor, active: tf.Tensor | None = None) -> tf.Tensor:
-        """(N,) int32 predicted classes, by a forward pass, or by as many as gradients are the mean of."""
+        """(N,) int32 predicted classes, by a forward pass, or by what most of several passes say."""
         where, (images, labels, targets) = self._pack(active, images, self.labels, self.targets)
-        first = predict(self._model.read(images).logits)
-        prediction = self._most(
-            first, lambda number: predict(self._model.read(images).logits), labels, targets
-        )
+        prediction = self._decide(self._model.read(images).logits, images, labels, targets)
         return unpack(where, prediction, into=self.labels)
 
     def look(
@@ -136,10 +136,11 @@ class Oracle:
             active, images, self.labels, self.targets if targets is None else targets
         )
         reading, values = self._forward(images, labels, targets, objective)
+        prediction = self._decide(reading.logits, images, labels, targets)
         return Look(
             unpack(where, reading.logits),
             unpack(where, reading.scores.logits),
-            unpack(where, predict(reading.logits), into=self.labels),
+            unpack(where, prediction, into=self.labels),
             unpack(where, values),
         )
 
@@ -166,20 +167,21 @@ class Oracle:
             active, images, self.labels, self.targets if targets is None else targets
         )
         reading, values, raw = self._differentiate(images, labels, targets, objective)
-        gradient, finite, prediction = _finite(raw), _is_finite(raw), predict(reading.logits)
-        if self._num_samples > 1:
-            votes = self._votes(prediction, reading.logits.shape[-1])
+        gradient, finite = _finite(raw), _is_finite(raw)
+        if self._num_samples == 1:
+            prediction = self._decide(reading.logits, images, labels, targets)
+        else:
 
             def add_sample(number, values, gradient, finite, votes):
                 reading, another, raw = self._differentiate(images, labels, targets, objective)
-                votes += self._votes(predict(reading.logits), votes.shape[-1])
-                return number + 1, values + another, gradient + _finite(raw), finite & _is_finite(raw), votes
+                gradient, finite = gradient + _finite(raw), finite & _is_finite(raw)
+                return number + 1, values + another, gradient, finite, votes + _votes(reading.logits)
 
             # A loop in the graph: unrolled, it would hold the model as many times.
             _, values, gradient, finite, votes = tf.while_loop(
                 lambda number, *_: number < self._num_samples,
                 add_sample,
-                (tf.constant(1), values, gradient, finite, votes),
+                (tf.constant(1), values, gradient, finite, _votes(reading.logits)),
                 parallel_iterations=1,
             )
             share = 1.0 / self._num_samples
@@ -207,7 +209,7 @@ class Oracle:
         Raises:
             UserError: if the model is not differentiable.
         """
-        where, (images, classes) = self._pack(active, images, classes)
+        where, (images, classes, *around) = self._pack(active, images, classes, self.labels, self.targets)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(images)
             reading = self._model.read(images)
@@ -223,7 +225,8 @@ class Oracle:
         gradients = tf.map_fn(
             gradient_of, tf.transpose(classes), fn_output_signature=images.dtype, parallel_iterations=1
         )
-        prediction = unpack(where, predict(reading.logits), into=self.labels)
+        prediction = self._decide(reading.logits, images, *around)
+        prediction = unpack(where, prediction, into=self.labels)
         gradients = tf.transpose(gradients, [1, 0, 2, 3, 4])
         return ClassGradients(unpack(where, scores), prediction, unpack(where, gradients))
 
@@ -271,22 +274,23 @@ class Oracle:
             _check_not_a_vote(reading.logits)
         return reading, values, gradient
 
-    def _most(self, first, ask, labels, targets):
-        """What most of the passes predict, (N,) int32: the first one's answer, and those that `ask` gives."""
-        if self._num_samples == 1:
-            return first
-        num_classes = self._model.found.num_classes
+    def _decide(self, logits, images, labels, targets):
+        """What is predicted, (N,) int32: by one pass, whose logits are here, or what most of several passes say."""
+        if self._num_votes == 1:
+            return predict(logits)
         _, votes = tf.while_loop(
-            lambda number, votes: number < self._num_samples,
-            lambda number, votes: (number + 1, votes + self._votes(ask(number), num_classes)),
-            (tf.constant(1), self._votes(first, num_classes)),
+            lambda number, votes: number < self._num_votes,
+            lambda number, votes: (number + 1, votes + _votes(self._model.read(images).logits)),
+            (tf.constant(1), _votes(logits)),
             parallel_iterations=1,
         )
         return most_of(votes, labels, targets, majority=self._majority)
 
-    def _votes(self, prediction, num_classes):
-        """(N, L + 1): one at the class predicted, in the last column where the logits were not finite."""
-        return tf.one_hot(tf.where(prediction < 0, num_classes, prediction), num_classes + 1)
+
+def _votes(logits: tf.Tensor) -> tf.Tensor:
+    """(N, L + 1): one at the class predicted, in the last column where the logits are not finite."""
+    prediction, num_classes = predict(logits), logits.shape[-1]
+    return tf.one_hot(tf.where(prediction < 0, num_classes, prediction), num_classes + 1)
 
 
 def _check_not_a_vote(logits: tf.Tensor) -> None:

@@ -33,5 +33,6 @@ class RowOracle(Oracle):
             choose_objective=self._choose_objective,
             packing=self._packing,
             num_samples=self._num_samples,
+            num_votes=self._num_votes,
             majority=self._majority,
         )

@@ -13,7 +13,7 @@ from mmc_tf.classifier.calling import Network, as_logits, raw_output
 from mmc_tf.classifier.copies import ROUNDING, copies_of
 from mmc_tf.classifier.graphs import Findings, Graphs, InputRange, graphs_of
 from mmc_tf.classifier.outputs import logarithm
-from mmc_tf.classifier.scores import Scores, read_scores
+from mmc_tf.classifier.scores import UNKNOWN_HEAD, Scores, read_scores
 from mmc_tf.classifier.structure import hides_a_function, logits_behind
 
 UNIT_RANGE: InputRange = (0.0, 1.0)
@@ -157,6 +157,11 @@ class Classifier:
                 )
             self.forward(tf.zeros((1, *shape)))
         return self.found.head
+
+    @property
+    def climbed_head(self) -> Any:
+        """What decides over attacks' objectives: the head, or `UNKNOWN_HEAD` where cross-entropy was found blind."""
+        return UNKNOWN_HEAD if self.head is None and self.found.is_blind else self.head
 
     def crafting(self, precision: str = "float32") -> Classifier:
         """This classifier for attacks that craft on a copy, whose batch norms are folded into its convolutions.

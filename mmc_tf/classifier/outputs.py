@@ -22,7 +22,8 @@ def check_shape(shape: tuple[int | None, ...], *, size: int, targeted: bool = Fa
     if targeted and len(shape) == 2 and shape[1] == 1:
         raise argument_error("targeted", "a model with two classes or more, one of them to aim at", "1 class")
     if len(shape) != 2 or shape[0] not in (None, size) or (shape[1] or 0) < 2:
-        raise argument_error("model", f"one that returns logits of shape ({size}, L) with L >= 2", str(shape))
+        received = f"shape {shape} for {size} images"
+        raise argument_error("model", "one that returns logits of shape (N, L) with L >= 2", received)
     return shape[1]
 
 

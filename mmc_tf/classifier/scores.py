@@ -25,6 +25,16 @@ class Scores(NamedTuple):
     features: tf.Tensor | None = None
 
 
+class UnknownHead:
+    """Stands for a head that nobody knows on a network where cross-entropy is blind: attacks climb the margin."""
+
+    adaptive_objective = "margin"
+    has_centers = False
+
+
+UNKNOWN_HEAD = UnknownHead()
+
+
 def read_scores(logits: tf.Tensor) -> Scores:
     """Reads shifted logits of the head behind logits, or h - max h where there is none.
 

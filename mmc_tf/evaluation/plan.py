@@ -12,12 +12,14 @@ import numpy as np
 from mmc_tf import attacks as attack_room
 from mmc_tf.attacks import Attack, Ensemble, Source
 from mmc_tf.attacks.arguments import check_call
+from mmc_tf.attacks.blindness import MOST_IMAGES, settle_blindness
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.transfer import METHODS, Transfer
 from mmc_tf.attacks.vote_pgd import STRATEGIES
 from mmc_tf.checks import argument_error
 from mmc_tf.classifier import Classifier, look_at
 from mmc_tf.classifier.look import check_finite
+from mmc_tf.data import Split
 from mmc_tf.evaluation.presets import Subject, find_entries
 from mmc_tf.evaluation.wording import radius
 
@@ -199,15 +201,35 @@ def find_head(model: Model, image: np.ndarray) -> Any:
     return classifier.head
 
 
+def settle_objectives(model: Model, attacks: Sequence[tuple[str, Attack]], split: Split) -> None:
+    """Finds out whether cross-entropy is blind on networks whose head is not known, by the first images of a split.
+
+    The same images for every shard and after every kill, so that all climb the same.
+
+    Args:
+        model: the classifier.
+        attacks: (label, attack) pairs, whose sources are asked, too.
+        split: the data set, which may begin elsewhere than what is evaluated.
+    """
+    some = split.part(0, min(MOST_IMAGES, len(split)))
+    images, labels = some.as_float(), np.asarray(some.labels, np.int32)
+    sources = [attack.source.model for _, attack in attacks if isinstance(attack, Transfer)]
+    for classifier in map(Classifier.of, [model, *sources]):
+        look_at(classifier, images)
+        settle_blindness(classifier, images, labels)
+
+
 def head_climbed(model: Model, attack: Attack, image: np.ndarray) -> Any:
-    """The head that decides an attack's objective: the source's for transfer.
+    """The head that decides an attack's objective: the source's for transfer; `UNKNOWN_HEAD` where it is needed.
 
     Args:
         model: the classifier that is attacked.
         attack: the attack.
         image: one image (H, W, C) float32.
     """
-    return find_head(attack.source.model if isinstance(attack, Transfer) else model, image)
+    classifier = Classifier.of(attack.source.model if isinstance(attack, Transfer) else model)
+    look_at(classifier, image[None])
+    return classifier.climbed_head
 
 
 def check_attacks(model: Model, image: np.ndarray, attacks: Sequence[tuple[str, Attack]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mmc_tf.classifier.calling import NOT_FINITE
 from mmc_tf.evaluation.statistics import summarize_distances, wilson_interval
 
 PER_EXAMPLE = (
@@ -261,6 +262,7 @@ def make_record(
         "seconds": verdicts.seconds,
         "zero_gradient_rate": _rate(verdicts.zero_gradient, verdicts.attacked),
         "nonfinite_gradient_rate": _rate(verdicts.nonfinite_gradient, verdicts.attacked),
+        "nonfinite_outputs": int((verdicts.attacked & (verdicts.prediction == NOT_FINITE)).sum()),
     }
     if waterfall:
         record["waterfall"] = list(waterfall)

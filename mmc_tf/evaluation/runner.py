@@ -17,6 +17,7 @@ from mmc_tf.attacks.ensemble import Ensemble, Stages
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.checks import check_choice, check_number
 from mmc_tf.classifier import Classifier
+from mmc_tf.classifier.notes import told_elsewhere
 from mmc_tf.data import Split
 from mmc_tf.evaluation import records, store
 from mmc_tf.evaluation.clean import predict_clean, score_clean
@@ -25,7 +26,14 @@ from mmc_tf.evaluation.examples import Examples, Shard, choose_examples, full_ba
 from mmc_tf.evaluation.features import gather_features
 from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, versions
 from mmc_tf.evaluation.outcomes import Outcome, tally, to_arrays
-from mmc_tf.evaluation.plan import check_attacks, count_classes_of, find_head, head_climbed, name_attack
+from mmc_tf.evaluation.plan import (
+    check_attacks,
+    count_classes_of,
+    find_head,
+    head_climbed,
+    name_attack,
+    settle_objectives,
+)
 from mmc_tf.evaluation.probes import examine, look_at_output
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.rounding import judge_rounded
@@ -46,7 +54,8 @@ def _attack_batch(attack: Attack, work: _Work, positions: np.ndarray, count: int
     indices = work.examples.indices[positions]
     active = np.arange(len(indices)) < count
     started = time.perf_counter()
-    result = attack(work.attacked, images, labels, indices=indices, seed=work.seed, active=active)
+    with told_elsewhere():
+        result = attack(work.attacked, images, labels, indices=indices, seed=work.seed, active=active)
     seconds = time.perf_counter() - started
     rounded = judge_rounded(work.model, result.adversarial, labels, result.misclassified)
     nothing = np.zeros(len(indices), bool)
@@ -252,6 +261,7 @@ def evaluate(
     examples = choose_examples(split, indices=indices, shard=shard)
     image = examples.first_image()
     check_attacks(model, image, attacks)
+    settle_objectives(model, attacks, split)
     plan = describe_plan(
         model,
         split,

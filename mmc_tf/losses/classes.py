@@ -1,13 +1,15 @@
 """The losses as `keras.losses.Loss` classes, registered by the names of the command line.
 
-Each works in plain `compile` / `fit` on a model that ends in the fitting head of `mmc_tf.models.heads`, and names
-that head in `head`. Labels are integers (N,) or (N, 1), predictions the head's logits (N, L).
+Each works in plain `compile` / `fit`, also under a `tf.distribute` strategy, on a model that ends in the fitting head
+of `mmc_tf.models.heads`, and names that head in `head`. Labels are integers (N,) or (N, 1), or one-hot (N, L);
+predictions are the head's logits (N, L).
 """
 
 from __future__ import annotations
 
 import keras
 from keras import ops
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope  # has no public name
 
 from mmc_tf.checks import UserError, argument_error, check_choice, check_number
 from mmc_tf.losses import functions
@@ -33,14 +35,32 @@ class HeadLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """The loss (N,); Keras reduces it.
 
+        Args:
+            y_true: integer labels (N,) or (N, 1), or one-hot (N, L). An example of several classes at once, as label
+                smoothing and mixup make them, has no center: its loss is NaN.
+            y_pred: the head's logits (N, L).
+
         Raises:
-            UserError: for one-hot labels, which would be read as N·L classes.
+            UserError: for labels of another shape, or logits of another head.
         """
-        labels = ops.cast(y_true, "int32")
-        if any(size not in (1, None) for size in labels.shape[1:]):
-            shape = tuple(labels.shape)
-            raise argument_error("y_true", "integer labels of shape (N,) or (N, 1)", f"shape {shape}")
-        return self.per_example(ops.reshape(labels, (-1,)), y_pred)
+        labels, is_one_class = self._labels(y_true, y_pred.shape[-1])
+        if in_symbolic_scope() and head_call(y_pred) is None:
+            # `fit` asks for the shape alone, with logits that no layer made, before it builds a mirrored optimizer.
+            return ops.zeros_like(labels, dtype="float32")
+        loss = self.per_example(labels, y_pred)
+        return loss if is_one_class is None else ops.where(is_one_class, loss, float("nan"))
+
+    def _labels(self, y_true, num_classes):
+        """Integer labels (N,), and for one-hot ones whether each row holds one class alone."""
+        shape = tuple(y_true.shape)
+        if len(shape) == 2 and shape[1] == num_classes:
+            given = ops.cast(y_true, "float32")
+            is_one_class = ops.equal(ops.max(given, axis=-1), 1.0) & ops.equal(ops.sum(given, axis=-1), 1.0)
+            return ops.cast(ops.argmax(given, axis=-1), "int32"), is_one_class
+        if any(size not in (1, None) for size in shape[1:]):
+            expected = f"integer labels of shape (N,) or (N, 1), or one-hot (N, {num_classes})"
+            raise argument_error("y_true", expected, f"shape {shape}")
+        return ops.reshape(ops.cast(y_true, "int32"), (-1,)), None
 
     def _head_call(self, logits, head_class: type) -> HeadCall:
         call = head_call(logits)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from small_models import predictions, small_images, small_model
 
 from mmc_tf.attacks import PGD, Attack, AutoAttack, make
+from mmc_tf.attacks.arguments import check_call
 from mmc_tf.attacks.crafting import rank_of
 from mmc_tf.checks import UserError
 from mmc_tf.classifier import Classifier
@@ -18,11 +19,15 @@ LABELS = predictions(MODEL, IMAGES)
 ATTACK = PGD(epsilon=0.05, num_steps=6, objective="margin")
 
 
-def with_copy(copy, *, precision="float32"):
-    """The model with a copy that a test made."""
-    pair = Classifier.of(MODEL).crafting(precision)
-    pair._copies = dict.fromkeys(("float32", precision), copy)
-    return pair
+def attack_with(copy, attack=ATTACK, labels=LABELS, targets=None):
+    """Attacks the model with a copy that a test made; one so wrong does not pass the look before an attack."""
+    plain = {"indices": None, "seed": 0, "active": None}
+    batch = check_call(
+        Classifier.of(MODEL), IMAGES, labels, targets=targets, targeted=attack.targeted, **plain
+    )
+    pair = Classifier.of(MODEL).crafting()
+    pair._copies = {"float32": Classifier.of(copy)}
+    return attack.attack(pair, batch)
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def second_passes(monkeypatch):
     seen, craft = [], Attack.craft
 
     def watched(self, model, batch):
-        if model is MODEL:
+        if model.network is MODEL:
             seen.append(np.flatnonzero(batch.active).tolist())
         return craft(self, model, batch)
 
@@ -55,10 +60,15 @@ def hasty(images):
     return logits - 0.5 * tf.one_hot(tf.argmax(logits, axis=1), 4)
 
 
+def rolled(images):
+    """Takes every image for one of the class after its own."""
+    return tf.roll(MODEL(images, training=False), 1, axis=1)
+
+
 def test_a_faithful_copy_changes_nothing(second_passes):
     expected = ATTACK(MODEL, IMAGES, LABELS)
     second_passes.clear()
-    result = ATTACK(with_copy(biased(0, 0.0)), IMAGES, LABELS)
+    result = attack_with(biased(0, 0.0))
     np.testing.assert_array_equal(result.adversarial, expected.adversarial)
     np.testing.assert_array_equal(result.misclassified, expected.misclassified)
     assert 0 < result.misclassified.sum() < len(LABELS)
@@ -71,7 +81,7 @@ def test_what_the_copy_takes_for_misclassified_is_attacked(second_passes):
     expected = ATTACK(MODEL, IMAGES, LABELS)
     second_passes.clear()
     # On this copy every image is of class 0, so that it sees nothing left to do for the others.
-    result = ATTACK(with_copy(biased(0, 1e3)), IMAGES, LABELS)
+    result = attack_with(biased(0, 1e3))
     assert second_passes == [np.flatnonzero(LABELS != 0).tolist()]
     others = LABELS != 0
     np.testing.assert_array_equal(result.adversarial[others], expected.adversarial[others])
@@ -82,7 +92,7 @@ def test_what_the_copy_takes_for_misclassified_is_attacked(second_passes):
 def test_where_the_copy_stopped_too_soon_the_model_is_attacked(second_passes):
     expected = ATTACK(MODEL, IMAGES, LABELS)
     second_passes.clear()
-    result = ATTACK(with_copy(hasty), IMAGES, LABELS)
+    result = attack_with(hasty)
     (attacked,) = second_passes
     assert len(attacked) > 3
     np.testing.assert_array_equal(result.misclassified, predictions(MODEL, result.adversarial) != LABELS)
@@ -96,7 +106,7 @@ def test_where_the_copy_stopped_too_soon_the_model_is_attacked(second_passes):
 def test_clean_mistakes_of_the_model_come_back_unchanged():
     labels = np.where(np.arange(len(LABELS)) % 3 == 0, (LABELS + 1) % 4, LABELS)
     # On this copy, they would be right.
-    result = ATTACK(with_copy(lambda images: tf.roll(MODEL(images), 1, axis=1)), IMAGES, labels)
+    result = attack_with(rolled, labels=labels)
     wrong = labels != LABELS
     np.testing.assert_array_equal(result.adversarial[wrong], IMAGES[wrong])
     assert result.misclassified[wrong].all()
@@ -108,8 +118,7 @@ def test_a_targeted_attack_is_repeated_where_the_target_was_missed(second_passes
     targets = (LABELS + 1) % 4
     expected = attack(MODEL, IMAGES, LABELS, targets=targets)
     second_passes.clear()
-    copy = with_copy(lambda images: tf.roll(MODEL(images, training=False), 1, axis=1))
-    result = attack(copy, IMAGES, LABELS, targets=targets)
+    result = attack_with(rolled, attack, targets=targets)
     # It takes every clean image for the class after its label, the target, and leaves it alone.
     assert second_passes == [list(range(len(LABELS)))]
     np.testing.assert_array_equal(result.success, expected.success)
@@ -146,7 +155,7 @@ def test_copies_of_a_network_give_the_verdicts_of_the_network(precision):
     labels = predictions(model, IMAGES)
     pair = Classifier.of(model).crafting(precision)
     copy, _ = pair.copy_for(ATTACK)
-    assert copy is not model
+    assert copy is not pair
     expected, result = ATTACK(model, IMAGES, labels), ATTACK(pair, IMAGES, labels)
     fresh = predictions(model, result.adversarial)
     np.testing.assert_array_equal(result.prediction, fresh)
@@ -159,10 +168,10 @@ def test_copies_of_a_network_give_the_verdicts_of_the_network(precision):
 def test_least_distances_are_sought_in_float32():
     pair = Classifier.of(network()).crafting("bfloat16")
     precise, slack = pair.copy_for(make("ddn"))
-    assert {layer.compute_dtype for layer in precise.layers} == {"float32"}
-    assert precise is not pair.model
+    assert {layer.compute_dtype for layer in precise.network.layers} == {"float32"}
+    assert precise is not pair
     rough, more = pair.copy_for(ATTACK)
-    assert "bfloat16" in {layer.compute_dtype for layer in rough.layers}
+    assert "bfloat16" in {layer.compute_dtype for layer in rough.network.layers}
     assert slack < more
     (fab,) = (stage for name, stage in AutoAttack(epsilon=0.1).stages(10) if name == "fab_t")
     assert pair.copy_for(fab)[0] is precise
@@ -179,16 +188,31 @@ def test_a_model_that_draws_at_random_is_attacked_itself():
     inputs = keras.Input((6, 6, 2))
     x = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3)(Noise()(inputs)))
     model = keras.Model(inputs, keras.layers.Flatten()(x))
-    assert Classifier.of(model).crafting().copy_for(ATTACK)[0] is model
-    assert Classifier.of(model).crafting("bfloat16").copy_for(ATTACK)[0] is model
+    for precision in ("float32", "bfloat16"):
+        classifier = Classifier.of(model).crafting(precision)
+        assert classifier.copy_for(ATTACK)[0] is classifier
 
 
 def test_what_has_no_batch_norm_is_attacked_itself():
-    assert Classifier.of(MODEL).crafting().copy_for(ATTACK)[0] is MODEL
+    classifier = Classifier.of(MODEL).crafting()
+    assert classifier.copy_for(ATTACK)[0] is classifier
     np.testing.assert_array_equal(
         ATTACK(Classifier.of(MODEL).crafting(), IMAGES, LABELS).adversarial,
         ATTACK(MODEL, IMAGES, LABELS).adversarial,
     )
+
+
+def test_a_copy_is_made_anew_when_the_weights_have_changed():
+    model = network()
+    pair = Classifier.of(model).crafting()
+    ATTACK(pair, IMAGES, predictions(model, IMAGES))
+    (*_, dense) = (layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
+    dense.kernel.assign(-dense.kernel)
+    labels = predictions(model, IMAGES)
+    result = ATTACK(pair, IMAGES, labels)
+    np.testing.assert_array_equal(result.misclassified, ATTACK(model, IMAGES, labels).misclassified)
+    copy, _ = pair.copy_for(ATTACK)
+    np.testing.assert_allclose(copy.logits(IMAGES), model(IMAGES, training=False), atol=1e-4)
 
 
 def test_bad_arguments():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from mmc_tf import attacks
 from mmc_tf.acceptance.linear import exactly_robust, make_bed
@@ -121,10 +120,6 @@ def test_no_work_is_done_once_all_are_broken():
         (
             lambda: weak()(BED, BED.images, BED.labels, active=np.ones(3, bool)),
             r"`active`.*\(24,\)",
-        ),
-        (
-            lambda: weak()(lambda x: tf.nn.softmax(BED(x)), BED.images, BED.labels),
-            r"`model`.*returns logits.*probabilities",
         ),
     ],
 )

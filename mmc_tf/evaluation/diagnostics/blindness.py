@@ -52,6 +52,20 @@ def find_nonfinite_gradients(records: Sequence[Record]) -> list[Finding]:
     ]
 
 
+def find_nonfinite_outputs(records: Sequence[Record]) -> list[Finding]:
+    """NONFINITE_OUTPUT: the network answered an attacked image with NaN or infinity, which counts as broken."""
+    return [
+        Finding(
+            "NONFINITE_OUTPUT",
+            f"{record['label']}: the network answers {record['nonfinite_outputs']} attacked images with NaN or "
+            "infinity; they count as broken.",
+            (record["label"],),
+        )
+        for record in records
+        if record.get("nonfinite_outputs")
+    ]
+
+
 def _labels_by_rate(records: Sequence[Record], name: str) -> dict[str, list[str]]:
     """The attacks and stages whose rate of that name is at least 1 %, by the rate in percent."""
     labels_of: dict[str, list[str]] = {}

@@ -48,6 +48,7 @@ def _find_in_records(
         *coverage.find_clean_accuracy_difference(clean_accuracy, recorded_accuracy, examples=examples),
         *blindness.find_zero_gradients(records),
         *blindness.find_nonfinite_gradients(records),
+        *blindness.find_nonfinite_outputs(records),
         *blindness.find_cross_entropy_blind(records),
         *blindness.find_non_adaptive(records),
         *order.find_black_box_stronger(records),

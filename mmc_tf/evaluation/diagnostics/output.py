@@ -11,10 +11,21 @@ from mmc_tf.evaluation.wording import percent
 # Shares of the widest range of logits: rounding stays below, also where a GPU's differs from pass to pass.
 RANDOM = 1e-3
 BATCH = 1e-2
+_HIDDEN = "what was rounded away in making them is hidden from every attack."
+KINDS = {
+    "shares": f"All outputs lie between 0 and 1, as probabilities do: {_HIDDEN}",
+    "log_probabilities": "Every row's exponentials sum to 1, as those of logarithms of probabilities do: "
+    + _HIDDEN,
+    "softmax": "The network ends in a softmax, which was taken off: attacks and verdicts use its logits.",
+    "vote": "The network returns a mean of softmaxes: its logarithm, computed in float64 from the members' logits, "
+    "stands for logits.",
+    "probabilities": "The network returns probabilities: their logarithm, in float64, stands for logits. "
+    "Probabilities that underflowed to 0 have no gradient.",
+}
 
 
 def find_in_output(output: Mapping[str, Any]) -> list[Finding]:
-    """RANDOM_OUTPUT, BATCH_DEPENDENT and PROBABILITIES, from the figures of `OutputProbe`.
+    """RANDOM_OUTPUT, BATCH_DEPENDENT, GRAPH_DIFFERS, PROBABILITIES and HEAD_UNKNOWN, from the figures of `OutputProbe`.
 
     Where the output is random, passes over different batches cannot be compared.
     """
@@ -38,14 +49,21 @@ def find_in_output(output: Mapping[str, Any]) -> list[Finding]:
             )
         )
     if output["kind"] != "logits":
-        looks = {
-            "shares": "All outputs lie between 0 and 1, as probabilities do",
-            "log_probabilities": "Every row's exponentials sum to 1, as those of logarithms of probabilities do",
-        }
+        findings.append(Finding("PROBABILITIES", KINDS[output["kind"]]))
+    if output.get("graph_differs"):
         findings.append(
             Finding(
-                "PROBABILITIES",
-                f"{looks[output['kind']]}: what was rounded away in making them is hidden from every attack.",
+                "GRAPH_DIFFERS",
+                "TensorFlow's compiled graph of the network gives other logits than the network called directly: "
+                "all verdicts are those of the graph.",
+            )
+        )
+    if output.get("blind"):
+        findings.append(
+            Finding(
+                "HEAD_UNKNOWN",
+                "No head of ours was found behind the logits, and the gradient of cross-entropy is zero or less than a "
+                "millionth of the margin's on some images: attacks whose objective was not chosen climb the margin.",
             )
         )
     return findings

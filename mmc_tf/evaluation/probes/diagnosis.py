@@ -13,6 +13,7 @@ from mmc_tf.attacks import Attack
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.checks import check_number
 from mmc_tf.classifier import Classifier, predict
+from mmc_tf.classifier.notes import told_elsewhere
 from mmc_tf.data import Split
 from mmc_tf.evaluation.diagnostics import Finding, find_in_diagnosis
 from mmc_tf.evaluation.examples import Examples, choose_examples, full_batches
@@ -64,14 +65,15 @@ def broken_by(
     """(N,) bool, which of the `active` (N,) bool examples an attack breaks."""
     broken = np.zeros(len(active), bool)
     for rows, count in full_batches(np.flatnonzero(active), batch_size):
-        result = attack(
-            model,
-            subjects.images[rows],
-            subjects.labels[rows],
-            indices=subjects.indices[rows],
-            seed=seed,
-            active=np.arange(len(rows)) < count,
-        )
+        with told_elsewhere():
+            result = attack(
+                model,
+                subjects.images[rows],
+                subjects.labels[rows],
+                indices=subjects.indices[rows],
+                seed=seed,
+                active=np.arange(len(rows)) < count,
+            )
         broken[rows[:count]] = result.misclassified[:count]
     return broken
 

@@ -28,13 +28,18 @@ class OutputProbe:
         random_difference: largest difference between two passes over one batch.
         batch_difference: largest difference for one image between that batch and a batch of its copies.
         kind: `logits`; `shares` if every value lies within [0, 1]; `log_probabilities` if every row's
-            exponentials sum to 1.
+            exponentials sum to 1; or how logits were got from an output that has none: `softmax`, `vote`,
+            `probabilities` (`mmc_tf.classifier.graphs.Findings`).
+        graph_differs: whether the compiled graph gives other logits than the network called directly.
+        blind: whether cross-entropy was found blind where no head is known, so that attacks climb the margin.
     """
 
     examples: int
     random_difference: float
     batch_difference: float
     kind: str
+    graph_differs: bool = False
+    blind: bool = False
 
 
 def probe_output(model: Model, images: np.ndarray) -> OutputProbe:
@@ -46,14 +51,17 @@ def probe_output(model: Model, images: np.ndarray) -> OutputProbe:
     """
     images = tf.constant(images[:MAX_IMAGES])
     copies = tf.repeat(images[:1], len(images), axis=0)
-    ask = Classifier.of(model).logits
+    classifier = Classifier.of(model)
+    ask, found = classifier.logits, classifier.found
     first, second, alone = (ask(batch).numpy().astype(np.float64) for batch in (images, images, copies))
     spread = max(float(np.ptp(first, axis=1).max()), np.finfo(np.float32).tiny)
     return OutputProbe(
         examples=len(images),
         random_difference=round(float(np.abs(second - first).max() / spread), DIGITS),
         batch_difference=round(float(np.abs(alone - first[:1]).max() / spread), DIGITS),
-        kind=kind_of(first),
+        kind=kind_of(first) if found.output == "logits" else found.output,
+        graph_differs="GRAPH_DIFFERS" in found.notes,
+        blind=bool(found.is_blind),
     )
 
 

@@ -21,13 +21,16 @@ _MOST_NUMBERS, _MOST_NAMES = 12, 25
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> np.ndarray:
     """How many examples of each class are taken for each class, int (L, L), a row a true class.
 
+    Answers that are not finite, -1, are of no class and are left out.
+
     Example:
         >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), 2)
         array([[1, 1],
                [0, 1]])
     """
     counts = np.zeros((num_classes, num_classes), np.int64)
-    np.add.at(counts, (labels, predictions), 1)
+    answered = predictions >= 0
+    np.add.at(counts, (labels[answered], predictions[answered]), 1)
     return counts
 
 

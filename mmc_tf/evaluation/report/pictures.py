@@ -151,7 +151,9 @@ def _draw_samples(content: Content, number: int, chosen: slice, *, columns: int 
     fooled = examples["misclassified"][number, rows]
     labels = [names[label] for label in examples["label"][rows]]
     if "prediction" in examples:
-        predicted = [names[label] for label in examples["prediction"][number, rows]]
+        predicted = [
+            names[label] if label >= 0 else "nothing finite" for label in examples["prediction"][number, rows]
+        ]
     else:
         predicted = [
             "another" if is_fooled else label for is_fooled, label in zip(fooled, labels, strict=True)
