@@ -52,6 +52,7 @@ class HeadLoss(keras.losses.Loss):
 
     def _labels(self, y_true, num_classes):
         """Integer labels (N,), and for one-hot ones whether each row holds one class alone."""
+        y_true = ops.convert_to_tensor(y_true)
         shape = tuple(y_true.shape)
         if len(shape) == 2 and shape[1] == num_classes:
             given = ops.cast(y_true, "float32")

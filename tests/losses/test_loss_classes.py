@@ -146,10 +146,37 @@ def test_only_softmax_cross_entropy_takes_any_logits():
 
 
 @pytest.mark.parametrize("name", LOSSES.names())
-def test_one_hot_labels_are_refused(name):
+def test_one_hot_labels_are_the_classes_they_name(name):
     model = compiled(name)
-    with pytest.raises(UserError, match=r"`y_true`.*\(N,\) or \(N, 1\).*\(30, 3\)"):
-        model.loss(np.eye(3)[LABELS], model(IMAGES))
+    expected = model.loss.call(LABELS, model(IMAGES))
+    for dtype in (np.float32, np.int32, bool):
+        one_hot = np.eye(CLASSES)[LABELS].astype(dtype)
+        np.testing.assert_array_equal(model.loss.call(one_hot, model(IMAGES)), expected)
+    several = np.eye(CLASSES, dtype=np.float32)[LABELS]
+    several[3] = [0.5, 0.5, 0.0]
+    several[5] = [1.0, 1.0, 0.0]
+    found = np.isnan(model.loss.call(several, model(IMAGES)))
+    assert np.flatnonzero(found).tolist() == [3, 5]
+    with pytest.raises(UserError, match=r"`y_true`.*\(N,\) or \(N, 1\).*one-hot \(N, 3\).*\(30, 4\)"):
+        model.loss(np.eye(4)[LABELS], model(IMAGES))
+
+
+@pytest.mark.parametrize("name", LOSSES.names())
+def test_fit_on_two_replicas_takes_the_step_of_one(name, mirrored):
+    alone = compiled(name)
+    start = alone.get_weights()
+    with mirrored.scope():
+        model = compiled(name)
+    model.set_weights(start)
+    for each in (alone, model):
+        each.fit(IMAGES, LABELS, batch_size=30, epochs=1, shuffle=False, verbose=0)
+    moved = [
+        not np.array_equal(before, after) for before, after in zip(start, alone.get_weights(), strict=True)
+    ]
+    assert any(moved)
+    if name != "Center":  # each replica's part moves the centers, then they are averaged
+        for ours, theirs in zip(model.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize(
