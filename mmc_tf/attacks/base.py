@@ -6,6 +6,7 @@ More than 300 lines, because one class explains to whoever writes an attack all 
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
@@ -145,6 +146,10 @@ class Attack(abc.ABC):
     def passes_per_look(self) -> int:
         """How often the clean image is sent through the model for one look at it."""
         return 1
+
+    def reach(self) -> float:
+        """How far from the clean image its steps together can get, in its norm; infinity where nothing limits them."""
+        return math.inf if getattr(self, "num_steps", 1) else 0.0
 
     def details(self) -> tuple[str, ...]:
         """Words that tell this attack apart from another one of its name: `("rand",)`."""

@@ -37,6 +37,30 @@ def test_gradients_that_are_not_finite(rate, fires):
     assert [finding.attacks for finding in findings] == [("apgd_t of autoattack",)] * fires
 
 
+@pytest.mark.parametrize(
+    ("reach", "fires"),
+    [(None, False), (0.01, True), (7 / 255, True), (8 / 255 * (1 - 1e-9), False), (1.0, False)],
+)
+def test_steps_that_do_not_cross_the_ball(reach, fires):
+    findings = diagnostics.find_unreachable_radius([record(), record(reach=reach, label="short")])
+    assert [(each.code, each.attacks) for each in findings] == [("UNREACHABLE_RADIUS", ("short",))] * fires
+    ensemble = autoattack(apgd_ce=800, apgd_t=3)
+    ensemble["waterfall"][1]["reach"] = reach
+    findings = diagnostics.find_unreachable_radius([ensemble])
+    assert [each.attacks for each in findings] == [("apgd_t of autoattack",)] * fires
+
+
+def test_without_a_radius_there_is_nothing_to_reach():
+    assert diagnostics.find_unreachable_radius([record(epsilon=None, radius="least", reach=0.1)]) == []
+
+
+def test_attacks_that_do_not_reach_far_are_not_what_others_are_held_against():
+    pair = [record(robust=500), record("square", 480)]
+    assert codes(diagnostics.find_black_box_stronger(pair)) == ["BLACK_BOX_STRONGER"]
+    pair[0]["reach"] = 0.001
+    assert diagnostics.find_black_box_stronger(pair) == []
+
+
 def test_non_adaptive_fires_once_for_all_of_them():
     naive = [
         record(adaptive=False, objective="ce"),
@@ -199,4 +223,4 @@ def test_every_code_has_a_section(request):
     }
     emitted = {word for word in words if re.fullmatch(r"[A-Z][A-Z_]{4,}", word)}
     assert emitted == set(sections)
-    assert len(sections) == len(emitted) == 17
+    assert len(sections) == len(emitted) == 18
