@@ -166,6 +166,16 @@ def test_cross_entropy_is_blind_beyond_ten_points(ce, targeted, fires):
         assert codes(diagnostics.find_cross_entropy_blind(together)) == ["CE_BLIND"] * fires
 
 
+@pytest.mark.parametrize("name", ["apgd_dlr", "apgd_margin"])
+def test_cross_entropy_is_blind_on_few_classes_too(name):
+    for records in ([record("apgd_ce", 501), record(name, 400)], [autoattack(apgd_ce=501, **{name: 400})]):
+        assert codes(diagnostics.find_cross_entropy_blind(records)) == ["CE_BLIND"]
+    # APGD-T goes first where there is one, and a targeted attack says nothing.
+    records = [record("apgd_ce", 501), record(name, 400), record("apgd_t", 490)]
+    assert diagnostics.find_cross_entropy_blind(records) == []
+    assert diagnostics.find_cross_entropy_blind([records[0], record(name, 0, targeted=True)]) == []
+
+
 def test_cross_entropy_is_compared_within_a_ball_and_in_order():
     others = [
         record("apgd_ce", 900),
