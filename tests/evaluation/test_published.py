@@ -356,3 +356,10 @@ def test_another_backbone_is_no_network_of_the_tables():
     assert subject(backbone="lenet5") == "lenet5"
     assert subject(name="mine") is None
     assert find(network="lenet5") == []
+
+
+@pytest.mark.parametrize(("scale", "loss"), [(10, "MMC"), (None, "MMC"), (100, "MMC at scale 100")])
+def test_mmc_of_the_tables_has_scale_10(scale, loss):
+    subject = published_subject({"model": {"loss": "MMC", "scale": scale}, "dataset": {"name": "cifar10"}})
+    assert subject["loss"] == loss
+    assert bool(find(loss=subject["loss"])) == (scale != 100)
