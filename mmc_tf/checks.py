@@ -142,3 +142,20 @@ def check_logits(name: str, logits: Any, *, size: int) -> tuple[int, ...]:
     if len(shape) != 2 or shape[0] not in (None, size) or (shape[1] or 0) < 2:
         raise argument_error(name, f"logits of shape ({size}, L) with L >= 2", f"shape {shape}")
     return shape
+
+
+def falls_short(reach: float | None, epsilon: float | None) -> bool:
+    """Whether an attack's steps together leave the border of its ball out of reach, beyond rounding.
+
+    Where it starts changes nothing: a random start lies as often on the wrong side of the image as on the right one, so
+    that in the direction that counts an attack gets as far as its steps do.
+
+    Args:
+        reach: how far the steps get, as `Attack.reach` gives it; None: any distance.
+        epsilon: radius of the ball; None: there is no ball.
+
+    Example:
+        >>> falls_short(10 * 0.001, 0.1), falls_short(10 * 0.01, 0.1), falls_short(None, 0.1)
+        (True, False, False)
+    """
+    return reach is not None and epsilon is not None and reach < epsilon * (1 - 1e-6)

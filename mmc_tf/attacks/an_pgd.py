@@ -99,6 +99,10 @@ class ANPGD(MinimumNormAttack):
             values["initial_radius"] = epsilon or INITIAL_SHARE * values["max_radius"]
         return values
 
+    def reach(self) -> float:
+        """M."""
+        return self.tunables()["max_radius"]
+
     def choose_objective(self, head: Any) -> str:
         """The soft logit margin, whatever the head."""
         return "slm"

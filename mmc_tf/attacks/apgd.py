@@ -10,13 +10,16 @@ import tensorflow as tf
 
 from mmc_tf.attacks.apgd_climb import MomentumRule, set_out, spread
 from mmc_tf.attacks.apgd_l1 import SparseRule
+from mmc_tf.attacks.arguments import Batch
 from mmc_tf.attacks.base import Attack, Crafted
 from mmc_tf.attacks.gradient_attack import GOAL
 from mmc_tf.attacks.oracle import Evaluation, Model, Oracle
+from mmc_tf.attacks.result import AttackResult
 from mmc_tf.checks import argument_error, check_number
 from mmc_tf.classifier import Classifier
 
 RADII = (3.0, 2.0, 1.0)  # of the l1 schedule, in units of ε
+TARGETED_DLR = 4  # classes that its denominator takes
 LENGTHS = (3, 3, 4)  # of its stages, in tenths of the steps
 
 
@@ -98,6 +101,29 @@ class APGD(Attack):
     def choose_objective(self, head: Any) -> str:
         """The attack's own objective, on every head."""
         return self.climbs
+
+    def attack(self, model: Model, batch: Batch) -> AttackResult:
+        """As every attack's.
+
+        Raises:
+            UserError: for a model of too few classes, which the objective would otherwise be blamed for.
+        """
+        self.check_classes(batch.num_classes)
+        return super().attack(model, batch)
+
+    def check_model(self, model: Model, batch: Batch) -> None:
+        """As every attack's, and that a targeted one has the classes for it."""
+        if batch.num_classes >= self.least_classes:
+            self.check_classes(batch.num_classes)
+        super().check_model(model, batch)
+
+    def check_classes(self, num_classes: int) -> None:
+        """Raises a UserError unless the model has the classes that the objective needs."""
+        needed = TARGETED_DLR if self.targeted and self.climbs == "dlr" else self.least_classes
+        if num_classes < needed:
+            kind = "targeted" if needed == TARGETED_DLR else "untargeted"
+            expected = f"one that works with {num_classes} classes ({kind} {self.climbs} needs {needed})"
+            raise argument_error("attack", expected, self.name)
 
     def passes_per_look(self) -> int:
         """As many as a gradient is the mean of."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mmc_tf.attacks.ensemble import Ensemble, Stages
-from mmc_tf.attacks.registry import attacks, get, make
+from mmc_tf.attacks.ensemble import Ensemble, Stages, fit_to_classes
+from mmc_tf.attacks.registry import attacks, get
 from mmc_tf.checks import check_choice, check_number
 
 TARGETS, L1_TARGETS = 9, 5
@@ -33,8 +33,8 @@ class AutoAttack(Ensemble):
     The order is kept on MMC networks too, where APGD-CE does almost nothing: what follows does not depend on
     it. `plus` is APGD-CE and APGD-DLR with five starts, FAB with five, Square, APGD-T, FAB-T; `rand`, for
     networks that draw at random, APGD-CE and APGD-DLR along the mean of 20 gradients. In l1 the standard
-    version's APGD-CE has five starts. DLR needs three classes and its targeted form four: with fewer, those
-    stages are left out.
+    version's APGD-CE has five starts. DLR needs three classes and its targeted form four: with three, APGD-DLR is in
+    APGD-T's place, with two APGD on the margin in the place of both, unless it is among the stages already.
 
     Args:
         version: `standard`, `plus` or `rand`.
@@ -44,6 +44,8 @@ class AutoAttack(Ensemble):
     Example:
         >>> [label for label, _ in AutoAttack(epsilon=8 / 255).stages(10)]
         ['apgd_ce', 'apgd_t', 'fab_t', 'square']
+        >>> [label for label, _ in AutoAttack(epsilon=8 / 255).stages(2)]
+        ['apgd_ce', 'apgd_margin', 'fab_t', 'square']
     """
 
     name: ClassVar[str] = "autoattack"
@@ -67,8 +69,10 @@ class AutoAttack(Ensemble):
     def stages(self, num_classes: int) -> Stages:
         """The version's attacks with AutoAttack's settings."""
         stages = []
-        for name, settings in VERSIONS[self.version]:
-            if num_classes < get(name).least_classes:
+        for listed, settings in VERSIONS[self.version]:
+            kind = fit_to_classes(get(listed), num_classes)
+            name = kind.name
+            if name in dict(stages):
                 continue
             settings = settings | ({} if name == "square" else {"num_steps": self.num_iterations})
             if name in ("apgd_t", "fab_t"):
@@ -78,5 +82,5 @@ class AutoAttack(Ensemble):
                 settings["num_queries"] = self.num_queries
             if (self.version, name, self.norm) == ("standard", "apgd_ce", "l1"):
                 settings["num_restarts"] = 5
-            stages.append((name, make(name, epsilon=self.epsilon, norm=self.norm, **settings)))
+            stages.append((name, kind(epsilon=self.epsilon, norm=self.norm, **settings)))
         return tuple(stages)

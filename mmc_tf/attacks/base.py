@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import abc
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
@@ -169,6 +170,10 @@ class Attack(abc.ABC):
     def majority(self) -> float:
         """The share of those passes that must be more than wrong."""
         return MAJORITY
+
+    def reach(self) -> float:
+        """How far from the clean image its steps together can get, in its norm; infinity where nothing limits them."""
+        return math.inf if getattr(self, "num_steps", 1) else 0.0
 
     def details(self) -> tuple[str, ...]:
         """Words that tell this attack apart from another one of its name: `("rand",)`."""

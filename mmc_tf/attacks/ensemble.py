@@ -9,6 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mmc_tf.attacks.apgd_dlr import APGDDLR
+from mmc_tf.attacks.apgd_margin import APGDMargin
+from mmc_tf.attacks.apgd_t import APGDT
 from mmc_tf.attacks.arguments import Batch
 from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.judging import is_within
@@ -17,6 +20,24 @@ from mmc_tf.attacks.result import AttackResult, join
 from mmc_tf.checks import argument_error
 
 Stages = tuple[tuple[str, Attack], ...]
+# What climbs differences of logits where a model has too few classes for an attack.
+_WITH_FEWER_CLASSES = {APGDT: APGDDLR, APGDDLR: APGDMargin}
+
+
+def fit_to_classes(kind: type[Attack], num_classes: int) -> type[Attack]:
+    """The attack, or what stands in for it on a model of fewer classes than it needs.
+
+    Args:
+        kind: the attack's class.
+        num_classes: L >= 2.
+
+    Example:
+        >>> [fit_to_classes(APGDT, num_classes).name for num_classes in (4, 3, 2)]
+        ['apgd_t', 'apgd_dlr', 'apgd_margin']
+    """
+    while kind.least_classes > num_classes:
+        kind = _WITH_FEWER_CLASSES[kind]
+    return kind
 
 
 @dataclass(frozen=True, kw_only=True)

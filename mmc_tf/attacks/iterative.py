@@ -52,6 +52,10 @@ class IterativeAttack(GradientAttack):
         step_size = self.default_step_size() if self.step_size is None else self.step_size
         return {**super().tunables(), "step_size": step_size, "num_restarts": 1}
 
+    def reach(self) -> float:
+        """K·a."""
+        return self.num_steps * self.tunables()["step_size"]
+
     def direction(
         self, gradient: tf.Tensor, memory: Memory, tunables: Mapping[str, tf.Tensor]
     ) -> tuple[tf.Tensor, Memory]:

@@ -86,6 +86,11 @@ class MultiTargetedPGD(Attack):
             "num_targets": MOST_TARGETS if self.num_targets is None else self.num_targets,
         }
 
+    def reach(self) -> float:
+        """Half of the steps whole, the others a fifth of that."""
+        whole = -(-self.num_steps // 2)
+        return (whole + FINE * (self.num_steps - whole)) * self.tunables()["step_size"]
+
     def choose_objective(self, head: Any) -> str:
         """The untargeted relative of what is climbed, by which the clean images are looked at.
 

@@ -87,6 +87,10 @@ class SPSA(Attack):
         naive = self.objective is None and not self.adaptive
         return "margin" if naive else super().choose_objective(head)
 
+    def reach(self) -> float:
+        """Adam's steps, each of the learning rate where the gradient keeps its sign."""
+        return self.num_steps * self.learning_rate
+
     def details(self) -> tuple[str, ...]:
         """The number of samples, unless it is the papers' first."""
         return () if self.samples == SAMPLES else (f"{self.samples} samples",)

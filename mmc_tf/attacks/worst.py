@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mmc_tf.attacks.base import Attack
-from mmc_tf.attacks.ensemble import Ensemble, Stages
-from mmc_tf.attacks.registry import attacks, get, make
+from mmc_tf.attacks.ensemble import Ensemble, Stages, fit_to_classes
+from mmc_tf.attacks.registry import attacks, get
 from mmc_tf.checks import argument_error
 
 DEFAULT_MEMBERS = ("pgd", "apgd_t", "mt_pgd", "fab_t", "square")
@@ -20,7 +20,8 @@ class Worst(Ensemble):
 
     Args:
         members: the attacks in order, all with the norm and the radius of the whole; none: `pgd`, `apgd_t`,
-            `mt_pgd`, `fab_t`, `square` with their defaults, as far as they have the norm and the model the classes.
+            `mt_pgd`, `fab_t`, `square` with their defaults, as far as they have the norm; with fewer than four classes
+            what AutoAttack has in APGD-T's place.
 
     Example:
         >>> [label for label, _ in Worst(epsilon=0.5, norm="l2").stages(10)]
@@ -49,9 +50,9 @@ class Worst(Ensemble):
         """The members."""
         if self.members:
             return tuple((member.name, member) for member in self.members)
-        kinds = [get(name) for name in DEFAULT_MEMBERS]
-        fit = [kind for kind in kinds if self.norm in kind.norms and num_classes >= kind.least_classes]
-        return tuple((kind.name, make(kind.name, epsilon=self.epsilon, norm=self.norm)) for kind in fit)
+        kinds = [fit_to_classes(get(name), num_classes) for name in DEFAULT_MEMBERS]
+        fit = [kind for kind in kinds if self.norm in kind.norms]
+        return tuple((kind.name, kind(epsilon=self.epsilon, norm=self.norm)) for kind in fit)
 
     def settings(self) -> dict[str, Any]:
         """The members by their settings."""

@@ -138,7 +138,8 @@ def _stack(verdicts: Sequence[Verdicts], prefix: str = "") -> dict[str, np.ndarr
 
 
 def _read(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray], row: int, prefix: str = "") -> Outcome:
-    description = {key: record[key] for key in records.DESCRIBED}
+    # Results of earlier versions do not say how far an attack reached.
+    description = {"reach": None} | {key: record[key] for key in records.DESCRIBED if key in record}
     names = (*PER_EXAMPLE, "scores") if f"{prefix}scores" in arrays else PER_EXAMPLE
     verdicts = {name: arrays[prefix + name][row] for name in names}
     return Outcome(description, Verdicts(**verdicts, **{name: record[name] for name in TOTALS}))

@@ -16,7 +16,7 @@ from mmc_tf.attacks.blindness import MOST_IMAGES, settle_blindness
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.transfer import METHODS, Transfer
 from mmc_tf.attacks.vote_pgd import STRATEGIES
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import argument_error, falls_short
 from mmc_tf.classifier import Classifier, look_at
 from mmc_tf.classifier.look import check_finite
 from mmc_tf.data import Split
@@ -283,4 +283,10 @@ def describe_attack(label: str, attack: Attack, head: Any, num_classes: int) -> 
         words.append("least distance" + ("" if attack.epsilon is None else ", judged within epsilon"))
     elif attack.radius == "fixed" and attack.takes_objective and attack.takes_iterate:
         words.append("success at any iterate" if attack.iterate == "any" else "success at the last iterate")
+    stages = attack.stages(num_classes) if isinstance(attack, Ensemble) else (("", attack),)
+    words += [
+        f"UNREACHABLE_RADIUS: {name or 'its'} steps together cover {radius(each.reach())} of {radius(each.epsilon)}"
+        for name, each in stages
+        if falls_short(each.reach(), each.epsilon)
+    ]
     return f"{label}: {', '.join(words)}"

@@ -3,7 +3,8 @@
 Sources: Pang et al. 2020, "Rethinking Softmax Cross-Entropy Loss for Adversarial Robustness", Tables 1 to 5 (its
 MMC rows use the adaptive objectives), and the README of the PyTorch reimplementation (cross-entropy on h =
 -‖z - µ‖²: not adaptive; step sizes relative to epsilon). Networks are ResNet-32 on the whole CIFAR test sets, and
-ResNet-110 in half of Table 5. (More than 300 lines, half of which are those numbers.)
+ResNet-110 in half of Table 5. `mmc_tf.evaluation.published_settings` has the attacks' settings. (More than 300 lines,
+half of which are those numbers.)
 """
 
 from __future__ import annotations
@@ -15,15 +16,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mmc_tf.evaluation import published_settings as settings_of
+from mmc_tf.evaluation.published_settings import L1, L2, LINF_8, LINF_16, RADII, paper_objective, readme_pgd
+
 PAPER, TABLE_2, TABLE_3, TABLE_4, TABLE_5 = (f"MMC paper, Table {number}" for number in (1, 2, 3, 4, 5))
 README = "PyTorch README"
+# Where the README is that has the numbers of the SCE network: not the one of MMC, and nowhere to be read any more.
+SCE_README = "of SCE, in MTandHJ/PyTorch-Robust, since removed"
 
 # The methods of Table 1; `at_tar` and `at_un` are PGD-10 adversarial training, targeted and untargeted.
 TRAININGS = STANDARD, AT_TARGETED, AT_UNTARGETED = "standard", "at_tar", "at_un"
-RADII = (8 / 255, 16 / 255)
 RESNET_32, RESNET_110 = "ResNet-32", "ResNet-110"
 # The papers count blocks in a stage, whatever the version makes of them: 5 and 18.
 _NETWORKS = {(1, 32): RESNET_32, (2, 47): RESNET_32, (1, 110): RESNET_110, (2, 164): RESNET_110}
+
+# The tables' MMC is "MMC-10".
+_SCALE, _AT_SCALE = 10.0, frozenset({"MMC"})
 
 # loss, training: clean accuracy, then tar-10, un-10, tar-50, un-50 at 8/255 and the same at 16/255, in
 # percent. None stands for the paper's "≤ 1".
@@ -75,50 +83,41 @@ _TABLE_5 = {
     ("cifar100", "MMC", RESNET_110): (73.2, (34.6, 22.4, 23.7, 16.5), (24.1, 14.9, 13.9, 10.5)),
 }
 
-_FGSM = {"attack": "fgsm", "num_steps": 1, "adaptive": False}
-_PGD = {"attack": "pgd", "adaptive": False}
-_SLIDE = {"attack": "slide", "norm": "l1", "epsilon": 12.0, "num_steps": 50, "adaptive": False}
-_DEEPFOOL = {"attack": "deepfool", "num_steps": 50}
-_CW = {"attack": "cw", "norm": "l2", "num_steps": 1000, "parameters": {"binary_search_steps": 9}}
-_AUTOATTACK = {"attack": "autoattack", "parameters": {"version": "standard"}}
-_LINF_8, _LINF_16 = ({"norm": "linf", "epsilon": epsilon} for epsilon in RADII)
-_L2, _L1 = {"norm": "l2", "epsilon": 0.5}, {"norm": "l1", "epsilon": 12.0}
-
 # loss: clean accuracy, then attacks with their accuracy in percent.
 _README = {
     "MMC": (
         90.18,
         (
-            (_FGSM | _LINF_8, 86.33),
-            (_PGD | _LINF_8 | {"num_steps": 10}, 84.71),
-            (_PGD | _LINF_8 | {"num_steps": 40}, 84.31),
-            (_DEEPFOOL | _LINF_8, 34.35),
-            (_AUTOATTACK | _LINF_8, 0.0),
-            (_FGSM | _LINF_16, 86.65),
-            (_PGD | _LINF_16 | {"num_steps": 10}, 78.22),
-            (_PGD | _LINF_16 | {"num_steps": 40}, 77.63),
-            (_DEEPFOOL | _LINF_16, 12.50),
-            (_AUTOATTACK | _LINF_16, 0.0),
-            (_PGD | _L2 | {"num_steps": 50}, 88.02),
-            (_DEEPFOOL | _L2, 53.38),
-            (_CW | _L2, 2.41),
-            (_AUTOATTACK | _L2, 0.09),
-            (_PGD | _L1 | {"num_steps": 50}, 88.30),
-            (_SLIDE, 86.80),
+            (settings_of.README_FGSM | LINF_8, 86.33),
+            (readme_pgd(LINF_8, 10, share=1 / 4), 84.71),
+            (readme_pgd(LINF_8, 40, share=1 / 10), 84.31),
+            (settings_of.README_DEEPFOOL | LINF_8, 34.35),
+            (settings_of.README_AUTOATTACK | LINF_8, 0.0),
+            (settings_of.README_FGSM | LINF_16, 86.65),
+            (readme_pgd(LINF_16, 10, share=1 / 4), 78.22),
+            (readme_pgd(LINF_16, 40, share=1 / 10), 77.63),
+            (settings_of.README_DEEPFOOL | LINF_16, 12.50),
+            (settings_of.README_AUTOATTACK | LINF_16, 0.0),
+            (readme_pgd(L2, 50, share=1 / 10), 88.02),
+            (settings_of.README_DEEPFOOL | L2, 53.38),
+            (settings_of.README_CW, 2.41),
+            (settings_of.README_AUTOATTACK | L2, 0.09),
+            (readme_pgd(L1, 50, share=1 / 20), 88.30),
+            (settings_of.README_SLIDE, 86.80),
         ),
     ),
     "SCE": (
         93.27,
         (
-            (_FGSM | _LINF_8, 21.80),
-            (_PGD | _LINF_8 | {"num_steps": 10}, 0.0),
-            (_DEEPFOOL | _LINF_8, 0.02),
-            (_AUTOATTACK | _LINF_8, 0.0),
-            (_PGD | _L2 | {"num_steps": 50}, 0.01),
-            (_DEEPFOOL | _L2, 0.66),
-            (_CW | _L2, 0.0),
-            (_PGD | _L1 | {"num_steps": 50}, 0.62),
-            (_SLIDE, 0.69),
+            (settings_of.README_FGSM | LINF_8, 21.80),
+            (readme_pgd(LINF_8, 10, share=1 / 4), 0.0),
+            (settings_of.README_DEEPFOOL | LINF_8, 0.02),
+            (settings_of.README_AUTOATTACK | LINF_8, 0.0),
+            (readme_pgd(L2, 50, share=1 / 10), 0.01),
+            (settings_of.README_DEEPFOOL | L2, 0.66),
+            (settings_of.README_CW, 0.0),
+            (readme_pgd(L1, 50, share=1 / 20), 0.62),
+            (settings_of.README_SLIDE, 0.69),
         ),
     ),
 }
@@ -134,9 +133,11 @@ class PublishedRow:
     Args:
         num_steps: of the attack; None where it has none.
         epsilon: radius; of no consequence beside a `distance`.
-        adaptive: whether the objective was adapted to the head; None where the attack leaves no choice.
+        objective: what was climbed; None where the attack leaves no choice.
+        adaptive: whether that was adapted to the head; None where the attack leaves no choice.
         network: `ResNet-32` or `ResNet-110`.
-        parameters: other settings of the attack that tell it apart.
+        parameters: all other settings of the attack that its outcome depends on.
+        origin: where the source is, if that is not the paper or the README at hand.
     """
 
     source: str
@@ -147,6 +148,7 @@ class PublishedRow:
     epsilon: float | None = None
     num_steps: int | None = None
     targeted: bool = False
+    objective: str | None = None
     adaptive: bool | None = None
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     clean_accuracy: float | None
@@ -154,6 +156,12 @@ class PublishedRow:
     distance: float | None = None
     dataset: str = "cifar10"
     network: str = RESNET_32
+    origin: str = ""
+
+    @property
+    def cited(self) -> str:
+        """The source as a table names it, with its origin."""
+        return f"{self.source} ({self.origin})" if self.origin else self.source
 
     @property
     def text(self) -> str:
@@ -163,20 +171,31 @@ class PublishedRow:
         return "≤1 %" if self.robust_accuracy is None else f"{100 * self.robust_accuracy:.1f} %"
 
     def measures(self, record: Mapping[str, Any]) -> bool:
-        """Whether `record` is one of the same attack with the same settings."""
-        given = record.get("parameters", {})
+        """Whether `record` is one of the same attack with the same settings, every one of them.
+
+        What a record does not say is not held against it; those of `results.json` say everything.
+        """
+        given = {**record.get("parameters", {}), "num_steps": record["num_steps"]}
+        asked = (
+            self.parameters if self.num_steps is None else {**self.parameters, "num_steps": self.num_steps}
+        )
         return (
             (self.attack, self.targeted) == (record["attack"], record["targeted"])
             and self.norm in (None, record["norm"])
             and (self.distance is not None or _same(self.epsilon, record["epsilon"]))
-            and self.num_steps in (None, record["num_steps"])
-            and all(_same(value, given.get(name)) for name, value in self.parameters.items())
-            and (self.adaptive in (None, record["adaptive"]) or self.loss in ("SCE", "Center"))
+            and all(_same(value, given[name]) for name, value in asked.items() if name in given)
+            and self._climbs_what(record)
         )
+
+    def _climbs_what(self, record: Mapping[str, Any]) -> bool:
+        if "objective" in record:
+            return self.objective in (None, record["objective"])
+        # Only heads with centers tell adaptive attacks from others.
+        return self.adaptive in (None, record["adaptive"]) or self.loss in ("SCE", "Center")
 
 
 def _same(published: Any, given: Any) -> bool:
-    if isinstance(published, float) and isinstance(given, float):
+    if isinstance(published, float) and isinstance(given, float | int) and not isinstance(given, bool):
         return math.isclose(published, given, rel_tol=1e-6)
     return published == given
 
@@ -190,21 +209,9 @@ def _pairs(values: tuple[Any, Any]) -> Iterator[tuple[bool, Any]]:
     return zip((True, False), values, strict=True)
 
 
-def _pgd(epsilon: float, num_steps: int, targeted: bool, percent: float | None) -> dict[str, Any]:
-    return {
-        "attack": "pgd",
-        "norm": "linf",
-        "epsilon": epsilon,
-        "num_steps": num_steps,
-        "targeted": targeted,
-        "adaptive": True,
-        "robust_accuracy": _share(percent),
-    }
-
-
-def _spsa(epsilon: float, samples: int, targeted: bool, percent: float | None) -> dict[str, Any]:
-    settings = _pgd(epsilon, 10, targeted, percent)
-    return settings | {"attack": "spsa", "parameters": {"samples": samples}}
+def _paper(settings: Mapping[str, Any], loss: str, **more: Any) -> dict[str, Any]:
+    """One of the paper's attacks on a network of a loss, with what was measured."""
+    return {**settings, "objective": paper_objective(settings["attack"], loss), **more}
 
 
 def _pgd_rows(
@@ -213,7 +220,23 @@ def _pgd_rows(
     """The columns that Tables 1 and 5 have, for one network."""
     for epsilon, percents in zip(RADII, by_epsilon, strict=True):
         for (targeted, num_steps), percent in zip(_TABLE_1_COLUMNS, percents, strict=True):
-            yield PublishedRow(**network, **_pgd(epsilon, num_steps, targeted, percent))
+            more = {"epsilon": epsilon, "num_steps": num_steps, "targeted": targeted}
+            attack = _paper(settings_of.PAPER_PGD, network["loss"], **more, robust_accuracy=_share(percent))
+            yield PublishedRow(**network, **attack)
+
+
+def _spsa_rows(
+    network: Mapping[str, Any], epsilon: float, samples: int, percents: tuple[float | None, float | None]
+) -> Iterator[PublishedRow]:
+    for targeted, percent in _pairs(percents):
+        more = {"epsilon": epsilon, "targeted": targeted, "robust_accuracy": _share(percent)}
+        yield PublishedRow(**network, **_paper(settings_of.paper_spsa(samples), network["loss"], **more))
+
+
+def _cw_rows(network: Mapping[str, Any], distances: tuple[float, float]) -> Iterator[PublishedRow]:
+    for targeted, distance in _pairs(distances):
+        more = {"targeted": targeted, "distance": distance}
+        yield PublishedRow(**network, **_paper(settings_of.PAPER_CW, network["loss"], **more))
 
 
 def _paper_rows() -> Iterator[PublishedRow]:
@@ -222,35 +245,26 @@ def _paper_rows() -> Iterator[PublishedRow]:
         yield from _pgd_rows(network | {"source": PAPER}, by_epsilon)
         distances, spsa_8, spsa_16, noise, rotation = _TABLE_2[loss, training]
         network["source"] = TABLE_2
-        for targeted, distance in _pairs(distances):
-            yield PublishedRow(**network, **_CW, targeted=targeted, distance=distance)
+        yield from _cw_rows(network, distances)
         for epsilon, percents in zip(RADII, (spsa_8, spsa_16), strict=True):
-            for targeted, percent in _pairs(percents):
-                yield PublishedRow(**network, **_spsa(epsilon, 128, targeted, percent))
-        corruptions = (
-            ("gaussian", {"sigma": 0.05}, noise),
-            ("rotation", {"max_degrees": 30.0, "worst_of": 1}, rotation),
-        )
-        for attack, parameters, percent in corruptions:
-            yield PublishedRow(
-                **network, attack=attack, parameters=parameters, robust_accuracy=_share(percent)
-            )
+            yield from _spsa_rows(network, epsilon, 128, percents)
+        for attack, percent in ((settings_of.PAPER_NOISE, noise), (settings_of.PAPER_ROTATION, rotation)):
+            yield PublishedRow(**network, **attack, robust_accuracy=_share(percent))
     network = {"loss": "MMC", "training": STANDARD, "clean_accuracy": 0.927, "source": TABLE_3}
     for samples, percents in _TABLE_3.items():
-        for targeted, percent in _pairs(percents):
-            yield PublishedRow(**network, **_spsa(8 / 255, samples, targeted, percent))
+        yield from _spsa_rows(network, 8 / 255, samples, percents)
 
 
 def _cifar100_rows() -> Iterator[PublishedRow]:
-    for loss, (clean, pgd, spsa, distances) in _TABLE_4.items():
+    for loss, (clean, percents, spsa, distances) in _TABLE_4.items():
         network = {"source": TABLE_4, "loss": loss, "training": STANDARD, "dataset": "cifar100"}
         network["clean_accuracy"] = clean / 100
-        for targeted, percent in _pairs(pgd):
-            yield PublishedRow(**network, **_pgd(8 / 255, 10, targeted, percent))
-        for targeted, percent in _pairs(spsa):
-            yield PublishedRow(**network, **_spsa(8 / 255, 128, targeted, percent))
-        for targeted, distance in _pairs(distances):
-            yield PublishedRow(**network, **_CW, targeted=targeted, distance=distance)
+        for targeted, percent in _pairs(percents):
+            more = {"epsilon": 8 / 255, "num_steps": 10, "targeted": targeted}
+            attack = _paper(settings_of.PAPER_PGD, loss, **more, robust_accuracy=_share(percent))
+            yield PublishedRow(**network, **attack)
+        yield from _spsa_rows(network, 8 / 255, 128, spsa)
+        yield from _cw_rows(network, distances)
 
 
 def _table_5_rows() -> Iterator[PublishedRow]:
@@ -262,6 +276,7 @@ def _table_5_rows() -> Iterator[PublishedRow]:
 def _readme_rows() -> Iterator[PublishedRow]:
     for loss, (clean, attacks) in _README.items():
         network = {"source": README, "loss": loss, "training": STANDARD, "clean_accuracy": clean / 100}
+        network["origin"] = SCE_README if loss == "SCE" else ""
         for attack, percent in attacks:
             yield PublishedRow(**network, **attack, robust_accuracy=percent / 100)
 
@@ -283,12 +298,20 @@ def published_network(model: str | None) -> str | None:
 def published_subject(results: Mapping[str, Any]) -> dict[str, str | None]:
     """What `results.json` says of its network, as `published_rows` and `find_published` take it."""
     model = results["model"]
+    backbone = model.get("backbone") or model.get("model")
     return {
         "dataset": results["dataset"].get("name", ""),
-        "loss": model.get("loss") or "",
+        "loss": _loss_at_scale(model),
         "training": model.get("training"),
-        "network": published_network(model.get("backbone") or model.get("model")),
+        "network": published_network(backbone) or backbone,
     }
+
+
+def _loss_at_scale(model: Mapping[str, Any]) -> str:
+    """The loss as the tables name it; with its scale, by which they know none, where that is not the tables' own."""
+    loss, scale = model.get("loss") or "", model.get("scale")
+    plain = scale is None or loss.split("-")[0] not in _AT_SCALE or math.isclose(scale, _SCALE)
+    return loss if plain else f"{loss} at scale {scale:g}"
 
 
 def published_rows(
@@ -300,8 +323,8 @@ def published_rows(
         dataset: the data set's name, such as `cifar10`.
         loss: the run's loss; a learning policy's suffix (`MMC-C`) is ignored.
         training: `standard`, `at_tar`, `at_un`, or None.
-        network: `ResNet-32` or `ResNet-110`; None: any other network, which is held against the tables that have
-            ResNet-32 alone.
+        network: `ResNet-32` or `ResNet-110`, or another one, of which there is none; None: nobody says, and it is held
+            against the tables that have ResNet-32 alone.
     """
     subject = (dataset, loss.split("-")[0], training, network or RESNET_32)
     return [
@@ -321,9 +344,6 @@ def find_published(
     network: str | None = None,
 ) -> list[PublishedRow]:
     """The published rows measured with the attack of `record`, on the same data set, loss, training and network.
-
-    Only heads with centers distinguish adaptive from non-adaptive attacks: on an SCE network both are the
-    same.
 
     Args:
         record: one attack's record of `results.json`.

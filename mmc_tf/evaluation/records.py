@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ DESCRIBED = (
     "step_size",
     "num_steps",
     "num_restarts",
+    "reach",
     "targeted",
     "objective",
     "adaptive",
@@ -206,6 +208,7 @@ def describe(label: str, attack: Any, *, head: Any = None, is_ensemble: bool = F
         "step_size": parameters.get("step_size"),
         "num_steps": parameters.get("num_steps", 1),
         "num_restarts": parameters.get("num_restarts", 1),
+        "reach": attack.reach() if math.isfinite(attack.reach()) else None,
         "targeted": attack.targeted,
         "objective": objective,
         "adaptive": is_adaptive(objective, head),

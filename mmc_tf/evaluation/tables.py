@@ -52,7 +52,7 @@ def published_text(results: Mapping[str, Any], record: Mapping[str, Any]) -> str
     """The published numbers that compare with a record, with their sources: `36.0 % (MMC paper, Table 1)`."""
     sources: dict[str, list[str]] = {}
     for row in find_published(record, **published_subject(results)):
-        sources.setdefault(row.text, []).append(row.source)
+        sources.setdefault(row.text, []).append(row.cited)
     return "; ".join(f"{text} ({' and '.join(_short(each))})" for text, each in sources.items())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmc_tf.evaluation.diagnostics.blindness import ARTEFACT
-from mmc_tf.evaluation.diagnostics.finding import STRONG, Record, leaves, leaves_more, stages_of
+from mmc_tf.evaluation.diagnostics.finding import STRONG, Record, is_crippled, leaves, leaves_more, stages_of
 from mmc_tf.evaluation.diagnostics.probed import exceeds, strongest_probe
 from mmc_tf.evaluation.wording import interval, percent, radius
 
@@ -38,8 +38,9 @@ def make_verdict(
         - its gradient is zero or not finite on over 2 % of the attacked examples, or cross-entropy turned out to
           be blind (CE_BLIND) and it climbs that, and no strong attack of another kind confirms the number.
     It is none (False) if a strong attack of another kind (`STRONG`: APGD-T, FAB-T, MT-PGD, also as a stage of an
-    ensemble, the headline's own included) leaves no less than that. Else nobody knows (None), and the text says
-    that the number is an upper bound; so it does where the model is not one model (`NO_NUMBER`).
+    ensemble, the headline's own included) leaves no less than that; one whose steps are too short for the ball
+    (UNREACHABLE_RADIUS) is no witness. Else nobody knows (None), and the text says that the number is an upper bound;
+    so it does where the model is not one model (`NO_NUMBER`).
 
     Args:
         records: of the attacks, in the order in which they were asked for.
@@ -111,7 +112,7 @@ def _judge(
     blind = _why_blind(headline, codes)
     if blind is not None:
         return True, f"is an artefact: {blind}"
-    bound = "is an upper bound: no strong attack of another kind was run"
+    bound = f"is an upper bound: {_what_lacks(headline, inside)}"
     if diagnosis.get("examples"):
         return None, f"{bound}, but no probe of {diagnosis['examples']} images shows an artefact"
     return None, f"{bound} (autoattack would tell)"
@@ -143,12 +144,31 @@ def _why_blind(headline: Record, codes: set[str]) -> str | None:
     return None
 
 
+def _what_lacks(headline: Record, inside: Sequence[Record]) -> str:
+    """Why nobody knows whether the headline's number is an artefact."""
+    if is_crippled(headline):
+        return "its steps do not reach the border of the ball"
+    short = [
+        record["label"]
+        for record in inside
+        if record is not headline and is_crippled(record) and record["attack"] in STRONG
+    ]
+    if short:
+        return f"the steps of {', '.join(short)} do not reach the border of the ball"
+    return "no strong attack of another kind was run"
+
+
+def _kinds(record: Record) -> set[str]:
+    """The attacks that a record is of, without those whose steps are too short for the ball."""
+    return {single["attack"] for single in stages_of(record) or [record] if not is_crippled(single)}
+
+
 def _is_strong(record: Record) -> bool:
-    names = {stage["attack"] for stage in stages_of(record)} or {record["attack"]}
-    return bool(names & STRONG)
+    return bool(_kinds(record) & STRONG)
 
 
 def _only_the_same(record: Record, headline: Record) -> bool:
     """Whether a record is of the headline's own kind: an attack does not confirm itself, an ensemble of several
     kinds does."""
-    return not stages_of(record) and record["attack"] == headline["attack"]
+    kinds = _kinds(record)
+    return len(kinds) == 1 and kinds == (_kinds(headline) or {headline["attack"]})

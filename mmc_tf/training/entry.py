@@ -24,6 +24,7 @@ from mmc_tf.training.methods import make_monitors, make_recipe, margin_limit
 from mmc_tf.training.optimizers import make_optimizer
 from mmc_tf.training.plan import TrainingPlan
 from mmc_tf.training.recipes import Recipe, StandardTraining
+from mmc_tf.training.recipes.crafting import warn_of_reach
 from mmc_tf.training.report.build import try_report
 
 
@@ -48,6 +49,9 @@ def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
         print(
             f"{plan.describe()}\nmethod      {recipe.description}\nreplicas    {strategy.num_replicas_in_sync}"
         )
+        short = warn_of_reach(recipe.reach)
+        if short:
+            print(short)
     if flags["deterministic"]:
         tf.config.experimental.enable_op_determinism()
     if flags["dry_run"]:

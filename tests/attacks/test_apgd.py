@@ -286,9 +286,9 @@ def test_bad_settings(name, settings, message):
 @pytest.mark.parametrize(
     ("name", "num_classes", "targeted", "message"),
     [
-        ("apgd_dlr", 2, False, "works with 2 classes .untargeted dlr needs 3"),
-        ("apgd_dlr", 3, True, "works with 3 classes .targeted dlr needs 4"),
-        ("apgd_t", 3, False, "works with 3 classes .targeted dlr needs 4"),
+        ("apgd_dlr", 2, False, "`attack`.*works with 2 classes .untargeted dlr needs 3.*apgd_dlr"),
+        ("apgd_dlr", 3, True, "`attack`.*works with 3 classes .targeted dlr needs 4.*apgd_dlr"),
+        ("apgd_t", 3, False, "`attack`.*works with 3 classes .targeted dlr needs 4.*apgd_t"),
     ],
 )
 def test_models_with_too_few_classes(name, num_classes, targeted, message):

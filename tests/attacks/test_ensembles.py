@@ -51,7 +51,8 @@ def test_autoattack_leaves_what_is_exactly_robust():
     [
         ("standard", "linf", 10, ["apgd_ce x1", "apgd_t t9", "fab_t t9", "square q5000"]),
         ("standard", "l1", 10, ["apgd_ce x5", "apgd_t t5", "fab_t t9", "square q5000"]),
-        ("standard", "l2", 3, ["apgd_ce x1", "fab_t t2", "square q5000"]),
+        ("standard", "l2", 3, ["apgd_ce x1", "apgd_dlr x1", "fab_t t2", "square q5000"]),
+        ("standard", "l1", 2, ["apgd_ce x5", "apgd_margin x1", "fab_t t1", "square q5000"]),
         ("standard", "linf", 5, ["apgd_ce x1", "apgd_t t4", "fab_t t4", "square q5000"]),
         (
             "plus",
@@ -59,12 +60,14 @@ def test_autoattack_leaves_what_is_exactly_robust():
             10,
             ["apgd_ce x5", "apgd_dlr x5", "fab x5", "square q5000", "apgd_t t9", "fab_t t9"],
         ),
-        ("plus", "linf", 2, ["apgd_ce x5", "fab x5", "square q5000", "fab_t t1"]),
+        ("plus", "linf", 3, ["apgd_ce x5", "apgd_dlr x5", "fab x5", "square q5000", "fab_t t2"]),
+        ("plus", "linf", 2, ["apgd_ce x5", "apgd_margin x5", "fab x5", "square q5000", "fab_t t1"]),
         ("rand", "l2", 10, ["apgd_ce e20", "apgd_dlr e20"]),
+        ("rand", "linf", 2, ["apgd_ce e20", "apgd_margin e20"]),
     ],
 )
 def test_the_versions(version, norm, num_classes, expected):
-    """Croce & Hein 2020, Section 5; with fewer classes than DLR needs its stages are left out."""
+    """Croce & Hein 2020, Section 5; with fewer classes than DLR needs something else is in its place."""
     stages = attacks.AutoAttack(epsilon=0.1, norm=norm, version=version).stages(num_classes)
 
     def describe(name, attack):

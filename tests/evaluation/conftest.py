@@ -35,6 +35,9 @@ class ScriptedAttack:
     def details(self):
         return ()
 
+    def reach(self):
+        return float("inf")
+
     def choose_objective(self, head):
         return "ce"
 

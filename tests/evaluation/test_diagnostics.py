@@ -37,6 +37,30 @@ def test_gradients_that_are_not_finite(rate, fires):
     assert [finding.attacks for finding in findings] == [("apgd_t of autoattack",)] * fires
 
 
+@pytest.mark.parametrize(
+    ("reach", "fires"),
+    [(None, False), (0.01, True), (7 / 255, True), (8 / 255 * (1 - 1e-9), False), (1.0, False)],
+)
+def test_steps_that_do_not_cross_the_ball(reach, fires):
+    findings = diagnostics.find_unreachable_radius([record(), record(reach=reach, label="short")])
+    assert [(each.code, each.attacks) for each in findings] == [("UNREACHABLE_RADIUS", ("short",))] * fires
+    ensemble = autoattack(apgd_ce=800, apgd_t=3)
+    ensemble["waterfall"][1]["reach"] = reach
+    findings = diagnostics.find_unreachable_radius([ensemble])
+    assert [each.attacks for each in findings] == [("apgd_t of autoattack",)] * fires
+
+
+def test_without_a_radius_there_is_nothing_to_reach():
+    assert diagnostics.find_unreachable_radius([record(epsilon=None, radius="least", reach=0.1)]) == []
+
+
+def test_attacks_that_do_not_reach_far_are_not_what_others_are_held_against():
+    pair = [record(robust=500), record("square", 480)]
+    assert codes(diagnostics.find_black_box_stronger(pair)) == ["BLACK_BOX_STRONGER"]
+    pair[0]["reach"] = 0.001
+    assert diagnostics.find_black_box_stronger(pair) == []
+
+
 def test_non_adaptive_fires_once_for_all_of_them():
     naive = [
         record(adaptive=False, objective="ce"),
@@ -142,6 +166,16 @@ def test_cross_entropy_is_blind_beyond_ten_points(ce, targeted, fires):
         assert codes(diagnostics.find_cross_entropy_blind(together)) == ["CE_BLIND"] * fires
 
 
+@pytest.mark.parametrize("name", ["apgd_dlr", "apgd_margin"])
+def test_cross_entropy_is_blind_on_few_classes_too(name):
+    for records in ([record("apgd_ce", 501), record(name, 400)], [autoattack(apgd_ce=501, **{name: 400})]):
+        assert codes(diagnostics.find_cross_entropy_blind(records)) == ["CE_BLIND"]
+    # APGD-T goes first where there is one, and a targeted attack says nothing.
+    records = [record("apgd_ce", 501), record(name, 400), record("apgd_t", 490)]
+    assert diagnostics.find_cross_entropy_blind(records) == []
+    assert diagnostics.find_cross_entropy_blind([records[0], record(name, 0, targeted=True)]) == []
+
+
 def test_cross_entropy_is_compared_within_a_ball_and_in_order():
     others = [
         record("apgd_ce", 900),
@@ -199,4 +233,4 @@ def test_every_code_has_a_section(request):
     }
     emitted = {word for word in words if re.fullmatch(r"[A-Z][A-Z_]{4,}", word)}
     assert emitted == set(sections)
-    assert len(sections) == len(emitted) == 17
+    assert len(sections) == len(emitted) == 18

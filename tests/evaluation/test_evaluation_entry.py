@@ -271,3 +271,20 @@ def test_the_precision_of_attacks_is_in_plan_and_results(workplace, capsys):
     evaluate_from_flags(flags(output_dir="whole"))
     assert "crafted" not in capsys.readouterr().out
     assert json.loads((workplace / "whole" / "results.json").read_text())["attack_precision"] == "float32"
+
+
+def test_steps_that_do_not_cross_the_ball_are_named_before_and_after(workplace, capsys):
+    short = {"attack": ["mt_pgd", "pgd"], "epsilon": [0.1], "step_size": 0.001, "random_start": False}
+    plan = evaluate_from_flags(flags(**short, dry_run=True))
+    assert "UNREACHABLE_RADIUS: its steps together cover 0.01 of 0.1" in plan
+    assert (
+        "UNREACHABLE_RADIUS: its steps together cover 0.06 of 0.1" in plan
+    )  # 100 steps, half of them a fifth
+    outcome = evaluate_from_flags(flags(**short, num_steps=[10], output_dir="here"))
+    assert "not an artefact" not in outcome
+    assert outcome.endswith("its steps do not reach the border of the ball (autoattack would tell)")
+    results = json.loads((workplace / "here" / "results.json").read_text())
+    named = [each["attacks"] for each in results["warnings"] if each["code"] == "UNREACHABLE_RADIUS"]
+    assert named == [["mt_pgd-10 linf 0.1"], ["pgd-10 linf 0.1"]]
+    assert [each["reach"] for each in results["attacks"]] == pytest.approx([0.006, 0.01])
+    assert results["verdict"]["artefact"] is None

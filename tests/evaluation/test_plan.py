@@ -282,6 +282,15 @@ def test_description_of_ensembles_and_of_the_least_distance():
     assert "judged within epsilon" in describe_attack("cw", CW(epsilon=0.5), None, 10)
 
 
+def test_description_says_whose_steps_are_too_short():
+    short = PGD(epsilon=0.1, num_steps=2, step_size=0.01)
+    whole = Worst(epsilon=0.1, members=(short, APGDDLR(epsilon=0.1)))
+    said = "UNREACHABLE_RADIUS: {} steps together cover 0.02 of 0.1"
+    assert describe_attack("x", short, None, 10).endswith(said.format("its"))
+    assert describe_attack("x", whole, None, 10).endswith(said.format("pgd"))
+    assert "UNREACHABLE" not in describe_attack("x", PGD(epsilon=0.1), None, 10)
+
+
 def test_description_holds_what_was_resolved(linear):
     attack = PGD(epsilon=8 / 255, iterate="last", num_restarts=3)
     line = describe_attack("pgd", attack, head=None, num_classes=10)

@@ -1,5 +1,11 @@
+import dataclasses
+from types import SimpleNamespace
+
 import pytest
 
+from mmc_tf.attacks import make
+from mmc_tf.evaluation import records
+from mmc_tf.evaluation.presets import PRESETS, Subject
 from mmc_tf.evaluation.published import (
     PAPER,
     README,
@@ -10,6 +16,7 @@ from mmc_tf.evaluation.published import (
     TABLE_5,
     find_published,
     published_network,
+    published_subject,
 )
 
 
@@ -215,3 +222,144 @@ def test_a_network_that_is_not_told_compares_with_what_it_compared_with_before()
 )
 def test_a_network_of_the_tables_is_one_by_its_blocks(model, network):
     assert published_network(model) == network
+
+
+# What changes no verdict, and what an attack ignores.
+HARMLESS = {"max_images", "adaptive"}
+
+
+def head_of(row):
+    mmc = row.loss in ("MMC", "MMLDA")
+    return SimpleNamespace(adaptive_objective="mmc" if row.loss == "MMC" else "ce", has_centers=mmc)
+
+
+def attack_of(row):
+    """The attack that a row was measured with; `objective` only where an attack has a choice."""
+    own = {"norm": row.norm, "epsilon": row.epsilon, "num_steps": row.num_steps, "targeted": row.targeted}
+    own = {name: value for name, value in own.items() if value is not None}
+    attack = make(row.attack, **{**own, "epsilon": row.epsilon, **row.parameters})
+    return dataclasses.replace(attack, objective=row.objective) if attack.takes_objective else attack
+
+
+def rows_of(row, attack):
+    """What is found for an attack on the row's network."""
+    record = records.describe("x", attack, head=head_of(row))
+    where = {"dataset": row.dataset, "loss": row.loss, "training": row.training, "network": row.network}
+    return find_published(record, **where)
+
+
+SPECIAL = {"version": "plus", "quantile": 0.9, "stop_threshold": -5.0}
+
+
+def changed(name, value, attack):
+    """Another value for a parameter, or None if there is no other."""
+    if name == "norm":
+        return next((norm for norm in attack.norms if norm != value), None)
+    if name == "iterate":
+        return "last" if value == "any" else "any"
+    if name == "objective":
+        return "mmc_margin" if value == "margin" else "margin"
+    if name in SPECIAL:
+        return SPECIAL[name]
+    if isinstance(value, bool):
+        return not value
+    return 2 * value if value else 1.0  # an even number of samples stays one
+
+
+@pytest.mark.parametrize("source", [PAPER, TABLE_2, TABLE_3, TABLE_4, TABLE_5, README])
+def test_any_other_parameter_makes_a_row_disappear(source):
+    tried = set()
+    for row in (row for row in ROWS if row.source == source):
+        attack = attack_of(row)
+        assert row in rows_of(row, attack)
+        for field in dataclasses.fields(attack):
+            name, value = field.name, getattr(attack, field.name)
+            ignored = name == "iterate" and not attack.takes_iterate
+            ignored |= name == "targeted" and not attack.can_target
+            ignored |= name == "objective" and not attack.takes_objective
+            # A mean distance is one at any radius.
+            if ignored or name in HARMLESS or (attack.radius == "none" and name in ("norm", "epsilon")):
+                continue
+            if name == "epsilon" and row.distance is not None:
+                continue
+            value = attack.tunables().get(name, value)
+            other = changed(name, value, attack)
+            if other is None:
+                continue
+            settings = {name: other}
+            if name == "random_start" and not other and "num_restarts" in row.parameters:
+                settings["num_restarts"] = 1
+            if name == "num_restarts":
+                settings["random_start"] = True
+            if name == "foolbox_compatible":
+                settings["xi"] = None
+            found = rows_of(row, dataclasses.replace(attack, **settings))
+            assert row not in found, (row, name, other)
+            tried.add(name)
+    if source == PAPER:
+        assert tried >= {
+            "step_size",
+            "num_steps",
+            "num_restarts",
+            "random_start",
+            "iterate",
+            "objective",
+            "epsilon",
+        }
+
+
+@pytest.mark.parametrize("preset", ["mmc_paper", "pytorch_readme"])
+@pytest.mark.parametrize("loss", ["MMC", "SCE"])
+def test_a_preset_s_attacks_are_those_of_its_source(preset, loss):
+    """Every row of the source is measured by one attack of the preset."""
+    head = SimpleNamespace(adaptive_objective="mmc" if loss == "MMC" else "ce", has_centers=loss == "MMC")
+    where = {"dataset": "cifar10", "loss": loss, "training": "standard", "network": "ResNet-32"}
+    found = [
+        row
+        for entry in PRESETS[preset](Subject("cifar10", head.adaptive_objective))
+        for row in find_published(
+            records.describe(
+                "x", make(entry["attack"], **{k: v for k, v in entry.items() if k != "attack"}), head=head
+            ),
+            **where,
+        )
+    ]
+    sources = {"mmc_paper": {PAPER, TABLE_2, TABLE_3, TABLE_5}, "pytorch_readme": {README}}[preset]
+    subject = ("cifar10", loss, "standard", "ResNet-32")
+    whole = [
+        row
+        for row in ROWS
+        if row.source in sources and (row.dataset, row.loss, row.training, row.network) == subject
+    ]
+    assert sorted(map(repr, found)) == sorted(map(repr, whole))
+
+
+def test_another_objective_than_the_paper_s_compares_with_nothing():
+    paper = {"num_restarts": 5, "parameters": {"step_size": 2 / 255, "num_restarts": 5, "iterate": "last"}}
+    assert [row.text for row in find(objective="mmc", **paper)] == ["36.0 %"]
+    assert find(objective="margin", **paper) == []
+    assert find(objective="mmc_margin", **paper) == []
+
+
+def test_numbers_from_elsewhere_say_so():
+    (row,) = [row for row in find("SCE") if row.source == README]
+    assert row.cited == "PyTorch README (of SCE, in MTandHJ/PyTorch-Robust, since removed)"
+    assert {row.loss for row in ROWS if row.origin} == {"SCE"}
+    assert find("MMC")[0].cited == PAPER
+
+
+def test_another_backbone_is_no_network_of_the_tables():
+    def subject(**model):
+        return published_subject({"model": model, "dataset": {"name": "cifar10"}})["network"]
+
+    assert subject(backbone="resnet32v1") == "ResNet-32"
+    assert subject(backbone="lenet5") == "lenet5"
+    assert subject(name="mine") is None
+    assert find(network="lenet5") == []
+
+
+@pytest.mark.parametrize(("scale", "loss"), [(10, "MMC"), (None, "MMC"), (100, "MMC at scale 100")])
+def test_mmc_of_the_tables_has_scale_10(scale, loss):
+    subject = published_subject({"model": {"loss": "MMC", "scale": scale}, "dataset": {"name": "cifar10"}})
+    assert subject["loss"] == loss
+    assert bool(find(loss=subject["loss"])) == (scale != 100)

@@ -85,6 +85,32 @@ def test_an_attack_does_not_confirm_itself_but_autoattack_does():
     )
 
 
+def test_an_attack_whose_steps_do_not_cross_the_ball_confirms_nothing():
+    short = record("mt_pgd", 843, label="mt_pgd", reach=0.001)
+    verdict = verdict_on(PGD, short)
+    assert verdict["artefact"] is None
+    assert "is an upper bound: the steps of mt_pgd do not reach the border of the ball" in verdict["text"]
+    whole = short | {"reach": 8 / 255, "label": "whole"}
+    assert verdict_on(PGD, short, whole)["artefact"] is False
+    # Neither does it as a stage of an ensemble, which then is of one kind or none.
+    parts = [record(robust=844), short]
+    for reach, artefact in ((0.001, None), (1.0, False)):
+        parts[1]["reach"] = reach
+        assert verdict_on(PGD, record("worst", 843, waterfall=parts))["artefact"] is artefact
+        # As a headline it is two kinds with both of them.
+        assert verdict_on(record("worst", 843, waterfall=parts))["artefact"] is artefact
+
+
+def test_a_headline_whose_steps_do_not_cross_the_ball_is_an_upper_bound():
+    verdict = verdict_on(PGD | {"reach": 0.001})
+    said = (
+        "this number is an upper bound: its steps do not reach the border of the ball (autoattack would tell)"
+    )
+    assert verdict["text"] == START + said
+    assert verdict_on(PGD | {"reach": 0.001}, record("apgd_t", 840))["artefact"] is False
+    assert verdict_on(PGD | {"reach": 0.001}, record("apgd_t", 100))["artefact"] is True
+
+
 @pytest.mark.parametrize("name", ["zero_gradient_rate", "nonfinite_gradient_rate"])
 @pytest.mark.parametrize(("rate", "artefact"), [(0.02, None), (0.021, True)])
 def test_an_attack_that_does_not_see_makes_an_artefact(name, rate, artefact):

@@ -1,8 +1,13 @@
 """The cells of the MMC paper's tables: its numbers by column, its average of distances, its orders."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from mmc_tf.attacks import make
 from mmc_tf.evaluation.published import AT_UNTARGETED, PAPER, RESNET_110, TABLE_2, TABLE_3, TABLE_4, TABLE_5
+from mmc_tf.evaluation.records import describe
+from mmc_tf.experiments.budgets import BUDGETS
 from mmc_tf.experiments.mmc.cells import (
     agreeing_pairs,
     attack_cell,
@@ -13,6 +18,7 @@ from mmc_tf.experiments.mmc.cells import (
     published_row,
     published_rows,
 )
+from mmc_tf.experiments.mmc.white_box import as_the_budget_has_it, setting_notes
 from mmc_tf.experiments.outcome import Cell, Table
 
 
@@ -71,3 +77,14 @@ def test_pairs_ordered_as_in_the_paper():
         rows=tuple((str(place), (cell, Cell(measured=1.0))) for place, cell in enumerate(cells)),
     )
     assert order_notes(table) == ["PGD: 3 of 5 pairs of networks are ordered as in the paper."]
+
+
+@pytest.mark.parametrize("budget", ["smoke", "short", "paper"])
+def test_pgd_is_the_paper_s_on_its_budget_alone_and_the_short_one_says_so(budget):
+    lab = SimpleNamespace(budget=BUDGETS.get(budget))
+    attack = make("pgd", epsilon=8 / 255, step_size=2 / 255, num_steps=10, **as_the_budget_has_it(lab))
+    head = SimpleNamespace(adaptive_objective="mmc", has_centers=True)
+    rows = published_rows(PAPER, "MMC")
+    found = [row.text for row in rows if row.measures(describe("x", attack, head=head))]
+    assert found == (["36.0 %"] if budget == "paper" else [])
+    assert bool(setting_notes(lab)) == (budget == "short")

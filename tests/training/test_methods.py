@@ -9,10 +9,12 @@ from flags.cli import parse
 from flags.resolve import resolve_training
 from flags.scripts import TRAIN_AT
 from mmc_tf.losses import LOSSES
+from mmc_tf.training.entry import train_from_flags
 from mmc_tf.training.methods import GUARD_EXAMPLES, make_monitors, make_recipe
 from mmc_tf.training.monitors import MarginSelection, OverfittingGuard
 from mmc_tf.training.plan import make_plan
 from mmc_tf.training.recipes import METHODS, FastTraining, MethodSettings
+from mmc_tf.training.recipes.crafting import warn_of_reach
 
 ALL_METHODS = METHODS.names()
 # They differ in what the methods see: logits, or distances to centers.
@@ -123,3 +125,37 @@ def test_the_guard_comes_before_the_selection(tmp_path):
 
 def monitors_of(plan):
     return make_monitors(plan, toy_loop().model, tf.distribute.get_strategy())
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_a_method_says_that_its_steps_do_not_cross_the_ball(method):
+    norm = "l2" if method == "ddn" else "linf"
+    settings = {"num_classes": 10, "steps_per_epoch": 10, "norm": norm, "epsilon": 0.3}
+    make = METHODS.get(method).from_settings
+    assert warn_of_reach(make(MethodSettings(**settings)).reach) is None
+    # Three steps of .01 as `num_steps`, and as replays; `fast` has one step.
+    said = warn_of_reach(make(MethodSettings(**settings, num_steps=3, num_replays=3, step_size=0.01)).reach)
+    if method in ("mma", "omma", "ddn", "standard"):
+        # Their radius is each example's own.
+        assert said is None
+    else:
+        covered = "0.01" if method == "fast" else "0.03"
+        assert said.startswith(
+            f"warning UNREACHABLE_RADIUS: the steps of the inner attack together cover {covered} of the radius 0.3, "
+        )
+
+
+def test_one_long_step_reaches_whatever_it_is_told():
+    settings = {"num_classes": 10, "epsilon": 0.3, "step_size": 0.01}
+    make = METHODS.get("pgd").from_settings
+    assert warn_of_reach(make(MethodSettings(**settings, attack_method="fgsm")).reach) is None
+    assert warn_of_reach(make(MethodSettings(**settings, attack_method="bim")).reach) is not None
+    # Nothing is crafted where the loss has no part of it.
+    assert warn_of_reach(make(MethodSettings(**settings, adv_ratio=0.0)).reach) is None
+
+
+@pytest.mark.parametrize(("words", "count"), [(["--step_size=0.01", "--num_steps=3"], 1), ([], 0)])
+def test_a_command_says_before_training_that_its_steps_do_not_cross_the_ball(words, count, tmp_path, capsys):
+    plan = plan_of(tmp_path, "--epsilon=0.3", "--dry_run", "--model=lenet5", "--loss=SCE", *words)
+    assert train_from_flags(plan, adversarial=True).startswith("dry run")
+    assert capsys.readouterr().out.count("UNREACHABLE_RADIUS") == count

@@ -15,6 +15,7 @@ from mmc_tf.evaluation.diagnostics.coverage import (
     find_clean_accuracy_difference,
     find_few_examples,
     find_gradient_attacks_only,
+    find_unreachable_radius,
 )
 from mmc_tf.evaluation.diagnostics.finding import Finding
 from mmc_tf.evaluation.diagnostics.order import (
@@ -45,5 +46,6 @@ __all__ = [
     "find_radius_one_survived",
     "find_square_helps",
     "find_stronger_attack",
+    "find_unreachable_radius",
     "find_zero_gradients",
 ]

@@ -17,6 +17,7 @@ from mmc_tf.evaluation.wording import percent
 UNUSABLE_GRADIENT_RATE = 0.01
 ARTEFACT = 0.02
 BLIND = 0.1
+ON_DIFFERENCES = ("apgd_t", "apgd_dlr", "apgd_margin")
 
 
 def find_zero_gradients(records: Sequence[Record]) -> list[Finding]:
@@ -113,7 +114,8 @@ def find_non_adaptive(records: Sequence[Record]) -> list[Finding]:
 
 
 def find_cross_entropy_blind(records: Sequence[Record]) -> list[Finding]:
-    """CE_BLIND: APGD on cross-entropy leaves more than 10 points more than APGD-T on differences of logits.
+    """CE_BLIND: APGD on cross-entropy leaves more than 10 points more than APGD-T on differences of logits, or what
+    stands in for that on fewer classes than it needs.
 
     Both in one ball, or in the order of an ensemble: what APGD-CE left and APGD-T broke.
     """
@@ -134,10 +136,21 @@ def _pairs_of_apgd(records: Sequence[Record]) -> Iterator[tuple[Record, Record]]
     for group in group_by_ball(records).values():
         for ce in group:
             if ce["attack"] == "apgd_ce" and not ce["targeted"]:
-                yield from ((ce, other) for other in group if other["attack"] == "apgd_t")
+                yield from (
+                    (ce, other)
+                    for other in group
+                    if (other["attack"], other["targeted"]) == (_on_differences(group), False)
+                )
     for record in records:
         stages = stages_of(record)
         names = [stage["attack"] for stage in stages]
-        if "apgd_ce" in names and "apgd_t" in names[names.index("apgd_ce") :]:
-            first = names.index("apgd_ce")
-            yield stages[first], stages[names.index("apgd_t", first)]
+        first = names.index("apgd_ce") if "apgd_ce" in names else len(names)
+        other = _on_differences(stages[first:])
+        if other is not None:
+            yield stages[first], stages[names.index(other, first)]
+
+
+def _on_differences(records: Sequence[Record]) -> str | None:
+    """The strongest APGD on differences of logits among untargeted records, or None."""
+    names = {record["attack"] for record in records if not record["targeted"]}
+    return next((name for name in ON_DIFFERENCES if name in names), None)

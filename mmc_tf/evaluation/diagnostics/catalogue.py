@@ -46,6 +46,7 @@ def _find_in_records(
 ) -> list[Finding]:
     return [
         *coverage.find_clean_accuracy_difference(clean_accuracy, recorded_accuracy, examples=examples),
+        *coverage.find_unreachable_radius(records),
         *blindness.find_zero_gradients(records),
         *blindness.find_nonfinite_gradients(records),
         *blindness.find_nonfinite_outputs(records),

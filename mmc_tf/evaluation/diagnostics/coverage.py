@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mmc_tf.evaluation.diagnostics.finding import FIXED_STEPS, Finding, Record
+from mmc_tf.evaluation.diagnostics.finding import FIXED_STEPS, Finding, Record, is_crippled, stages_of
 from mmc_tf.evaluation.diagnostics.order import beaten_attacks
 from mmc_tf.evaluation.records import is_bounded
-from mmc_tf.evaluation.wording import interval, percent
+from mmc_tf.evaluation.wording import interval, percent, radius
 
 WIDEST_HALF_WIDTH = 0.05
 CORRUPTIONS = frozenset({"gaussian", "rotation"})
@@ -68,6 +68,24 @@ def find_gradient_attacks_only(records: Sequence[Record]) -> list[Finding]:
             "Only fixed-step gradient attacks were run, so every number is an upper bound: stronger attacks "
             "are known to bring MMC networks to about 0.",
         )
+    ]
+
+
+def find_unreachable_radius(records: Sequence[Record]) -> list[Finding]:
+    """UNREACHABLE_RADIUS: the steps of an attack together are shorter than its radius.
+
+    One finding for each attack, or stage of an ensemble.
+    """
+    singles = [single for record in records for single in stages_of(record) or [record]]
+    return [
+        Finding(
+            "UNREACHABLE_RADIUS",
+            f"{single['label']}: its steps together cover {radius(single['reach'])} of the radius "
+            f"{radius(single['epsilon'])}, so it does not reach the border of the ball: its number is too high.",
+            (single["label"],),
+        )
+        for single in singles
+        if is_crippled(single)
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mmc_tf.checks import falls_short
 from mmc_tf.evaluation.wording import percent
 
 Record = Mapping[str, Any]
@@ -62,6 +63,14 @@ def leaves_more(record: Record, other: Record, *, by: float, examples: int = 0) 
     """
     # Counts have no rounding: 2 points of 1,000 are 20 examples, not more.
     return record["robust"] - other["robust"] > max(by * record["examples"] + 1e-9, examples)
+
+
+def is_crippled(record: Record) -> bool:
+    """Whether the steps of an attack leave the border of its ball out of reach; of an ensemble, those of all stages.
+
+    Results from before `reach` was recorded do not say.
+    """
+    return all(falls_short(each.get("reach"), each["epsilon"]) for each in stages_of(record) or [record])
 
 
 def leaves(record: Record) -> str:

@@ -11,6 +11,7 @@ from mmc_tf.evaluation.diagnostics.finding import (
     Finding,
     Record,
     group_by_ball,
+    is_crippled,
     leaves,
     leaves_more,
     stages_of,
@@ -145,7 +146,8 @@ def find_black_box_stronger(records: Sequence[Record]) -> list[Finding]:
 
 def _is_strong_white_box(record: Record) -> bool:
     one_step = record["attack"] in FIXED_STEPS and record["num_steps"] == 1
-    return record["differentiates"] and record["radius"] == "fixed" and not (record["targeted"] or one_step)
+    weak = record["targeted"] or one_step or is_crippled(record)
+    return record["differentiates"] and record["radius"] == "fixed" and not weak
 
 
 def find_larger_radius_weaker(records: Sequence[Record]) -> list[Finding]:
@@ -177,7 +179,7 @@ def find_radius_one_survived(records: Sequence[Record]) -> list[Finding]:
     """RADIUS_ONE_SURVIVED: over 1 point survives an attack of many steps at a linf radius of 1 or more.
 
     Every image is within that ball of every other one, so that a network that knows two classes has robust
-    accuracy 0 there. One step cannot be expected to get there.
+    accuracy 0 there. One step cannot be expected to get there, nor steps that are too short for it.
     """
     return [
         Finding(
@@ -189,6 +191,7 @@ def find_radius_one_survived(records: Sequence[Record]) -> list[Finding]:
         for record in records
         if record["norm"] == "linf"
         and (record["epsilon"] or 0) >= 1
+        and not is_crippled(record)
         and not (record["attack"] in FIXED_STEPS and record["num_steps"] == 1)
         and record["robust"] > max(SURVIVED * record["examples"], 1)
     ]

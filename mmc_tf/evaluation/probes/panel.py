@@ -10,6 +10,7 @@ import numpy as np
 
 from mmc_tf.attacks import Attack, Ensemble, Source, make
 from mmc_tf.attacks.oracle import Model
+from mmc_tf.checks import falls_short
 from mmc_tf.evaluation.diagnostics.finding import FIXED_STEPS, STRONG
 from mmc_tf.evaluation.plan import CIFAR_EPSILON, OTHER_EPSILON, count_classes_of, find_head
 from mmc_tf.evaluation.probes.gradients import is_differentiable
@@ -170,9 +171,10 @@ def describe_panel(attacks: Labelled, model: Model, image: np.ndarray) -> str:
 
 
 def kinds_of(attack: Attack, num_classes: int) -> set[str]:
-    """The name of an attack, or those of an ensemble's stages."""
-    stages = attack.stages(num_classes) if isinstance(attack, Ensemble) else ()
-    return {stage.name for _, stage in stages} or {attack.name}
+    """The name of an attack, or those of an ensemble's stages; not of those whose steps are too short for the ball,
+    which answer nothing."""
+    stages = attack.stages(num_classes) if isinstance(attack, Ensemble) else ((attack.name, attack),)
+    return {stage.name for _, stage in stages if not falls_short(stage.reach(), stage.epsilon)}
 
 
 def margin_of(head: Any) -> str:
@@ -202,7 +204,8 @@ def curve_radii(epsilon: float) -> list[float]:
 def answers_curve(attack: Attack) -> bool:
     """Whether an attack of many steps was asked for at a linf radius of 1 or more."""
     one_step = attack.name == "fgsm"
-    return attack.norm == "linf" and (attack.epsilon or 0) >= 1 and attack.differentiates and not one_step
+    weak = one_step or falls_short(attack.reach(), attack.epsilon)
+    return attack.norm == "linf" and (attack.epsilon or 0) >= 1 and attack.differentiates and not weak
 
 
 def _first(ran: dict[str, str], kinds: frozenset[str]) -> str | None:

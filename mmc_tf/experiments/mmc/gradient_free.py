@@ -58,7 +58,10 @@ def evaluate_spsa(
         objective: what it climbs; None: the margin.
     """
     chosen = {} if objective is None else {"objective": objective}
-    size = lab.budget.pick(smoke={}, short={"test_size": examples, "batch_size": examples}, paper={})
+    # The paper judges the last iterate.
+    size = lab.budget.pick(
+        smoke={}, short={"test_size": examples, "batch_size": examples}, paper={"iterate": "last"}
+    )
     return lab.evaluate(
         run,
         "spsa",

@@ -14,7 +14,7 @@ from mmc_tf.experiments.experiment import experiment
 from mmc_tf.experiments.lab import Lab
 from mmc_tf.experiments.mmc.cells import order_notes, published_rows
 from mmc_tf.experiments.mmc.networks import Method, chosen_methods
-from mmc_tf.experiments.mmc.white_box import HEADER, MARGIN_NOTE, pgd_lines
+from mmc_tf.experiments.mmc.white_box import HEADER, MARGIN_NOTE, pgd_lines, setting_notes
 from mmc_tf.experiments.outcome import Cell, Outcome, Table
 
 
@@ -27,7 +27,7 @@ def run(lab: Lab) -> Outcome:
         header=("Method", *HEADER),
         rows=tuple(line for method in chosen_methods(lab) for line in _lines(lab, method)),
     )
-    return Outcome(tables=(table,), notes=(*order_notes(table), MARGIN_NOTE))
+    return Outcome(tables=(table,), notes=(*order_notes(table), MARGIN_NOTE, *setting_notes(lab)))
 
 
 def _lines(lab: Lab, method: Method) -> list[tuple[str, tuple[Cell, ...]]]:

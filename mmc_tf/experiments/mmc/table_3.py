@@ -19,7 +19,7 @@ from mmc_tf.experiments.lab import Lab
 from mmc_tf.experiments.mmc.cells import attack_cell, published_row, published_rows
 from mmc_tf.experiments.mmc.gradient_free import evaluate_spsa, spsa_objective
 from mmc_tf.experiments.mmc.networks import METHODS
-from mmc_tf.experiments.mmc.white_box import evaluate_pgd
+from mmc_tf.experiments.mmc.white_box import evaluate_pgd, setting_notes
 from mmc_tf.experiments.outcome import Cell, Outcome, Table, accuracy_cell, find, published_accuracy
 
 METHOD = next(method for method in METHODS if method.title == "MMC-10")
@@ -91,6 +91,7 @@ def _notes(lab: Lab, table: Table, sizes: int) -> list[str]:
         if len(found) > 1:
             verdict = "falls" if all(a >= b for a, b in pairwise(found)) else "does not fall"
             notes.append(f"{title}: accuracy {verdict} from row to row as the queries become more.")
+    notes += setting_notes(lab)
     if lab.budget.name == "short":
         notes.append(
             f"SPSA on the first {EXAMPLES} images, the same in every row; 1,024 queries stand in for 8,192."

@@ -26,6 +26,7 @@ from mmc_tf.experiments.mmc.cells import (
 )
 from mmc_tf.experiments.mmc.gradient_free import evaluate_cw, evaluate_spsa, spsa_objective
 from mmc_tf.experiments.mmc.networks import STANDARD_METHODS, Method
+from mmc_tf.experiments.mmc.white_box import as_the_budget_has_it, setting_notes
 from mmc_tf.experiments.outcome import Cell, Outcome, Table, clean_cell
 
 MODES = (True, False)
@@ -44,7 +45,7 @@ def run(lab: Lab) -> Outcome:
         header=HEADER,
         rows=tuple((title, cells) for title, cells, _ in made),
     )
-    notes = order_notes(table)
+    notes = [*order_notes(table), *setting_notes(lab)]
     missed = missed_note([record for _, _, records in made for record in records], "C&W")
     if lab.budget.name == "short":
         notes.append("C&W is 5 weights of 100 iterations: its distances are upper bounds.")
@@ -65,6 +66,7 @@ def _row(lab: Lab, method: Method) -> tuple[tuple[Cell, ...], list[Mapping[str, 
             num_steps=10,
             step_size="2/255",
             targeted=targeted,
+            **as_the_budget_has_it(lab),
         )
         for targeted in MODES
     }

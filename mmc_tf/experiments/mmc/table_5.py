@@ -17,7 +17,7 @@ from mmc_tf.experiments.experiment import experiment
 from mmc_tf.experiments.lab import Lab
 from mmc_tf.experiments.mmc.cells import order_notes, published_rows
 from mmc_tf.experiments.mmc.networks import Method
-from mmc_tf.experiments.mmc.white_box import HEADER, MARGIN_NOTE, pgd_lines
+from mmc_tf.experiments.mmc.white_box import HEADER, MARGIN_NOTE, pgd_lines, setting_notes
 from mmc_tf.experiments.outcome import Cell, Outcome, Table
 
 MODELS = {RESNET_32: "resnet32", RESNET_110: "resnet110"}
@@ -63,7 +63,7 @@ def run(lab: Lab) -> Outcome:
         )
         tables.append(table)
         notes += [f"{TITLES[dataset]}, {note}" for note in order_notes(table)]
-    return Outcome(tables=tuple(tables), notes=(*notes, MARGIN_NOTE))
+    return Outcome(tables=tuple(tables), notes=(*notes, MARGIN_NOTE, *setting_notes(lab)))
 
 
 def _choose(lab: Lab) -> tuple[tuple[Row, ...], list[str]]:

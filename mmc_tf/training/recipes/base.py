@@ -28,12 +28,14 @@ class Recipe(abc.ABC):
         num_replays: steps that follow each other on the same batch; an instance may have its own.
         needs_image_gradient: whether `absorb` is to be called with the gradient in the images.
         accuracy_on: `clean` or `adversarial`: the images whose accuracy the log has.
+        reach: of an instance that crafts by steps within a fixed radius, how far these get together, and the radius.
     """
 
     description = ""
     num_replays: int = 1
     needs_image_gradient = False
     accuracy_on = "adversarial"
+    reach: tuple[float, float] | None = None
 
     @classmethod
     def from_settings(cls, settings: MethodSettings) -> Recipe:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from mmc_tf.attacks import Attack
 from mmc_tf.attacks import make as make_attack
+from mmc_tf.checks import falls_short, format_number
 from mmc_tf.training.recipes.settings import MethodSettings
 
 _LENGTHS = ("epsilon", "step_size")
@@ -40,6 +41,21 @@ def scaled_lengths(attack: Attack, share: tf.Tensor | float) -> dict[str, tf.Ten
     """A share of an attack's radius and step, as `Attack.perturb` takes them instead of its own."""
     numbers = attack.tunables()
     return {name: share * numbers[name] for name in attack.tunable_names if name in _LENGTHS}
+
+
+def warn_of_reach(reach: tuple[float, float] | None) -> str | None:
+    """The line to print where the steps of a recipe's inner attack do not cover its radius; else None.
+
+    Args:
+        reach: as `Recipe.reach`.
+    """
+    if reach is None or not falls_short(*reach):
+        return None
+    covered, epsilon = map(format_number, reach)
+    return (
+        f"warning UNREACHABLE_RADIUS: the steps of the inner attack together cover {covered} of the radius {epsilon}, "
+        "so training does not see the border of the ball. See docs/warnings.md#unreachable_radius."
+    )
 
 
 def describe_growth(num_steps: int) -> str:

@@ -46,6 +46,7 @@ class FreeTraining(Recipe):
         self.step_size = check_number("step_size", step_size or epsilon, above=0)
         self.num_replays = check_number("num_replays", num_replays, minimum=1, integer=True)
         self._memory: Memory | None = None
+        self.reach = (self.num_replays * self.step_size, self.epsilon)
         self.description = (
             f"free adversarial training, {norm}, epsilon {epsilon:.4g}, step {self.step_size:.4g}, "
             f"{num_replays} steps on each batch"

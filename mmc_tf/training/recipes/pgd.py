@@ -45,6 +45,8 @@ class FixedEpsilonTraining(Recipe):
         )
         self.seed = seed
         self.accuracy_on = "adversarial" if adv_ratio else "clean"
+        if adv_ratio and attack.radius == "fixed":
+            self.reach = (attack.reach(), attack.epsilon)
         self.description = (
             f"adversarial training, {attack.settings()}, adv_ratio {adv_ratio:g}"
             f"{describe_growth(epsilon_warmup_steps)}"

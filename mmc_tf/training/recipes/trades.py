@@ -70,6 +70,7 @@ class TradesTraining(Recipe):
             "epsilon_warmup_steps", epsilon_warmup_steps, minimum=0, integer=True
         )
         self.seed = seed
+        self.reach = (num_steps * step_size, epsilon)
         self.description = (
             f"TRADES, {norm}, epsilon {epsilon:.4g}, {num_steps} steps of {step_size:.4g}, beta {beta:g}"
             f"{describe_growth(epsilon_warmup_steps)}"
