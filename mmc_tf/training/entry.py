@@ -119,6 +119,7 @@ def train(
         strategy=strategy,
         folder=plan.folder,
         collapse_scale=plan.collapse_scale,
+        collapse_remedy=plan.collapse_remedy,
         callbacks=callbacks or (),
         progress=progress,
     )

@@ -63,7 +63,7 @@ def make_train_step(
             sources.append(batch["images"])
         gradients = tape.gradient(total, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         if recipe.needs_image_gradient:
-            recipe.absorb(batch, gradients.pop())
+            recipe.absorb(batch, gradients.pop(), step)
         gradients, shares = gradients[: len(variables)], gradients[len(variables) :]
         # The total is a mean over the global batch, and scaled in half precision.
         passes.move_centers(shares, unit=scale_loss(tf.constant(1.0 / batch_size)))

@@ -33,7 +33,11 @@ def trained():
     """A network that is right on some images and has centers apart from 0; its weights, and a batch."""
     loop = toy_loop(loss="Center", max_steps=60, epochs=10, learning_rate=0.03, warmup_steps=0)
     loop.run()
-    return loop, loop.model.get_weights(), next(iter(training_batches(digits().train, batch_size=SIZE, seed=1, num_steps=1)))
+    return (
+        loop,
+        loop.model.get_weights(),
+        next(iter(training_batches(digits().train, batch_size=SIZE, seed=1, num_steps=1))),
+    )
 
 
 def moved_by_hand(features, labels, centers, weights, alpha=0.5):
@@ -129,9 +133,16 @@ def test_loss_scaling_leaves_the_centers_step_alone(trained):
     loop, weights, batch = trained
     model, head = loop.model, loop.model.layers[-1]
     moved = []
-    for optimizer in (keras.optimizers.SGD(0.01), keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01))):
+    for optimizer in (
+        keras.optimizers.SGD(0.01),
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01)),
+    ):
         model.set_weights(weights)
-        settings = {"recipe": StandardTraining(), "strategy": tf.distribute.get_strategy(), "batch_size": SIZE}
+        settings = {
+            "recipe": StandardTraining(),
+            "strategy": tf.distribute.get_strategy(),
+            "batch_size": SIZE,
+        }
         step = make_train_step(model=model, loss=model.loss, optimizer=optimizer, clip_norm=0.0, **settings)
         step(batch, STEP)
         moved.append(head.class_centers.numpy())

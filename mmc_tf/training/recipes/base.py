@@ -76,7 +76,7 @@ class Recipe(abc.ABC):
             Loss per example (B,), and logits (B, L) still carrying their head's tag.
         """
 
-    def absorb(self, batch: dict[str, tf.Tensor], image_gradient: tf.Tensor) -> None:
+    def absorb(self, batch: dict[str, tf.Tensor], image_gradient: tf.Tensor, step: tf.Tensor) -> None:
         """Remembers what the gradient of the loss in `batch["images"]` teaches; of a scaled loss it is scaled too."""
         raise NotImplementedError
 

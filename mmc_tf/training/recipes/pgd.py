@@ -7,7 +7,7 @@ import tensorflow as tf
 from mmc_tf.attacks import Attack, random_targets
 from mmc_tf.checks import check_number
 from mmc_tf.training.recipes.base import METHODS, Recipe, step_seed
-from mmc_tf.training.recipes.crafting import describe_growth, growing_share, inner_attack, scaled_lengths
+from mmc_tf.training.recipes.crafting import described, growing_share, inner_attack, scaled_lengths
 from mmc_tf.training.recipes.settings import MethodSettings
 
 
@@ -24,6 +24,7 @@ class FixedEpsilonTraining(Recipe):
         adv_ratio: r in [0, 1].
         epsilon_warmup_steps: the radius, and the attack's step with it, grows linearly to its value over so
             many training steps. From scratch at ε = 0.3 on MNIST small networks otherwise learn a constant.
+        epsilon_delay_steps: training steps on clean images before the radius begins to grow.
         seed: of starts and targets.
         num_classes: L, for the targets.
     """
@@ -35,6 +36,7 @@ class FixedEpsilonTraining(Recipe):
         num_classes: int,
         adv_ratio: float = 1.0,
         epsilon_warmup_steps: int = 0,
+        epsilon_delay_steps: int = 0,
         seed: int = 0,
     ):
         self.attack = attack
@@ -43,11 +45,14 @@ class FixedEpsilonTraining(Recipe):
         self.epsilon_warmup_steps = check_number(
             "epsilon_warmup_steps", epsilon_warmup_steps, minimum=0, integer=True
         )
+        self.epsilon_delay_steps = check_number(
+            "epsilon_delay_steps", epsilon_delay_steps, minimum=0, integer=True
+        )
         self.seed = seed
         self.accuracy_on = "adversarial" if adv_ratio else "clean"
         self.description = (
             f"adversarial training, {attack.settings()}, adv_ratio {adv_ratio:g}"
-            f"{describe_growth(epsilon_warmup_steps)}"
+            f"{described(epsilon_warmup_steps, epsilon_delay_steps)}"
         )
 
     @classmethod
@@ -58,6 +63,7 @@ class FixedEpsilonTraining(Recipe):
             num_classes=settings.num_classes,
             adv_ratio=settings.adv_ratio,
             epsilon_warmup_steps=settings.epsilon_warmup_steps,
+            epsilon_delay_steps=settings.epsilon_delay_steps,
             seed=settings.seed,
         )
 
@@ -80,11 +86,12 @@ class FixedEpsilonTraining(Recipe):
         targets = None
         if self.attack.targeted:
             targets = random_targets(labels, self.num_classes, indices=indices, seed=seed)
-        radius = scaled_lengths(self.attack, self.share_of_radius(step)) if self.epsilon_warmup_steps else {}
+        grows = self.epsilon_warmup_steps or self.epsilon_delay_steps
+        radius = scaled_lengths(self.attack, self.share_of_radius(step)) if grows else {}
         return self.attack.perturb(
             model, batch["images"], labels, targets, indices=indices, seed=seed, **radius
         )
 
     def share_of_radius(self, step: tf.Tensor) -> tf.Tensor | float:
         """How much of its radius the attack has at `step`, in (0, 1]."""
-        return growing_share(step, self.epsilon_warmup_steps)
+        return growing_share(step, self.epsilon_warmup_steps, self.epsilon_delay_steps)

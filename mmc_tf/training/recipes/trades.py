@@ -11,7 +11,7 @@ from mmc_tf.attacks.starts import per_example
 from mmc_tf.attacks.steps import move, steepest_step
 from mmc_tf.checks import check_choice, check_number
 from mmc_tf.training.recipes.base import METHODS, Recipe, step_seed
-from mmc_tf.training.recipes.crafting import describe_growth, growing_share
+from mmc_tf.training.recipes.crafting import described, growing_share
 from mmc_tf.training.recipes.mma import softmax_temperature
 from mmc_tf.training.recipes.settings import MethodSettings
 
@@ -38,6 +38,7 @@ class TradesTraining(Recipe):
         temperature: T > 0; None: 1, and for center heads that of `head_temperature`: logits of an MMC head at C_MM 10
             differ by 222, where softmax is 0 or 1 and the divergence has no gradient.
         epsilon_warmup_steps: the radius and the step grow linearly to their values over so many training steps.
+        epsilon_delay_steps: training steps before they begin to grow.
         seed: of the starts.
 
     Raises:
@@ -56,6 +57,7 @@ class TradesTraining(Recipe):
         beta: float = 6.0,
         temperature: float | None = None,
         epsilon_warmup_steps: int = 0,
+        epsilon_delay_steps: int = 0,
         seed: int = 0,
     ):
         self.norm = check_choice("norm", norm, NORMS)
@@ -69,10 +71,13 @@ class TradesTraining(Recipe):
         self.epsilon_warmup_steps = check_number(
             "epsilon_warmup_steps", epsilon_warmup_steps, minimum=0, integer=True
         )
+        self.epsilon_delay_steps = check_number(
+            "epsilon_delay_steps", epsilon_delay_steps, minimum=0, integer=True
+        )
         self.seed = seed
         self.description = (
             f"TRADES, {norm}, epsilon {epsilon:.4g}, {num_steps} steps of {step_size:.4g}, beta {beta:g}"
-            f"{describe_growth(epsilon_warmup_steps)}"
+            f"{described(epsilon_warmup_steps, epsilon_delay_steps)}"
         )
 
     @classmethod
@@ -86,6 +91,7 @@ class TradesTraining(Recipe):
             beta=settings.beta,
             temperature=settings.temperature,
             epsilon_warmup_steps=settings.epsilon_warmup_steps,
+            epsilon_delay_steps=settings.epsilon_delay_steps,
             seed=settings.seed,
         )
 
@@ -105,7 +111,7 @@ class TradesTraining(Recipe):
     def craft(self, model: keras.Model, batch: dict[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """x' (B, H, W, C) of a batch, without gradient."""
         images, labels = batch["images"], batch["labels"]
-        share = growing_share(step, self.epsilon_warmup_steps)
+        share = growing_share(step, self.epsilon_warmup_steps, self.epsilon_delay_steps)
         ball = {"clean": images, "norm": self.norm, "epsilon": tf.convert_to_tensor(share * self.epsilon)}
         size = tf.convert_to_tensor(share * self.step_size)
         clean_logits = call_model(model, images)
