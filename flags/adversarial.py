@@ -77,7 +77,7 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         Integer(minimum=0),
         None,
         "Training steps on clean images before the radius begins to grow.",
-        default_text="300, at most a third of the planned steps; 0 for the loss SCE and where --epsilon_warmup_steps is given",
+        default_text="300, at most a third of the planned steps; 0 for the loss SCE, and with --epsilon_warmup_steps",
     )
     define(
         "targeted",

@@ -126,7 +126,7 @@ class TrainingLoop:
         self._seconds = state["seconds"]
         self._collapse.stuck_steps = state["stuck_steps"]
         self._stopped = state.get("stopped", False)
-        for monitor, kept in zip(self.monitors, state.get("monitors", ()), strict=True):
+        for monitor, kept in zip(self.monitors, state.get("monitors", ()), strict=False):
             monitor.restore(kept)
         if self.folder is not None and is_chief(self.strategy):
             log.truncate(self.folder.log_file, step=self.step)

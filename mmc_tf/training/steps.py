@@ -28,8 +28,9 @@ def make_train_step(
 ) -> Callable[[dict, tf.Tensor], dict[str, tf.Tensor]]:
     """One step: minimizes Σ_i L_i / `batch_size` + λΣw² over the global batch.
 
-    The centers of the center loss move once a step, however many passes its recipe takes (`MovedOnce`). The data loss is divided by the *global* batch size and the L2 penalty by the number of replicas, so that the sum
-    of the replicas' gradients is the gradient on one device.
+    The data loss is divided by the *global* batch size and the L2 penalty by the number of replicas, so that the sum
+    of the replicas' gradients is the gradient on one device. The centers of the center loss move once a step, however
+    many passes its recipe takes (`MovedOnce`).
 
     Args:
         model: the classifier.

@@ -29,6 +29,8 @@ class FixedEpsilonTraining(Recipe):
         num_classes: L, for the targets.
     """
 
+    has_first_gradient = True
+
     def __init__(
         self,
         attack: Attack,
@@ -80,17 +82,27 @@ class FixedEpsilonTraining(Recipe):
             total += (1.0 - self.adv_ratio) * loss.per_example(labels, clean_logits)
         return total, logits
 
+    def first_gradient(self, model, batch, step):
+        """The gradient of the attack's objective at x."""
+        labels = tf.cast(batch["labels"], tf.int32)
+        oracle = self.attack.oracle(model, labels, self._targets(batch, step), packing=False)
+        return oracle.evaluate(batch["images"]).gradient
+
     def craft(self, model, batch: dict[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """x' (B, H, W, C) of a batch, without gradient."""
         seed, labels, indices = step_seed(self.seed, step), batch["labels"], batch["indices"]
-        targets = None
-        if self.attack.targeted:
-            targets = random_targets(labels, self.num_classes, indices=indices, seed=seed)
+        targets = self._targets(batch, step)
         grows = self.epsilon_warmup_steps or self.epsilon_delay_steps
         radius = scaled_lengths(self.attack, self.share_of_radius(step)) if grows else {}
         return self.attack.perturb(
             model, batch["images"], labels, targets, indices=indices, seed=seed, **radius
         )
+
+    def _targets(self, batch, step) -> tf.Tensor | None:
+        if not self.attack.targeted:
+            return None
+        seed = step_seed(self.seed, step)
+        return random_targets(batch["labels"], self.num_classes, indices=batch["indices"], seed=seed)
 
     def share_of_radius(self, step: tf.Tensor) -> tf.Tensor | float:
         """How much of its radius the attack has at `step`, in (0, 1]."""

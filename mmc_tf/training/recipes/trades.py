@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -46,6 +48,7 @@ class TradesTraining(Recipe):
     """
 
     accuracy_on = "clean"
+    has_first_gradient = True
 
     def __init__(
         self,
@@ -110,11 +113,30 @@ class TradesTraining(Recipe):
 
     def craft(self, model: keras.Model, batch: dict[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """x' (B, H, W, C) of a batch, without gradient."""
-        images, labels = batch["images"], batch["labels"]
         share = growing_share(step, self.epsilon_warmup_steps, self.epsilon_delay_steps)
-        ball = {"clean": images, "norm": self.norm, "epsilon": tf.convert_to_tensor(share * self.epsilon)}
-        size = tf.convert_to_tensor(share * self.step_size)
-        clean_logits = call_model(model, images)
+        epsilon, size = (tf.convert_to_tensor(share * length) for length in (self.epsilon, self.step_size))
+        ball = {"clean": batch["images"], "norm": self.norm, "epsilon": epsilon}
+        gradient_at = self._gradient(model, batch)
+
+        def climb(k: tf.Tensor, point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            onward = steepest_step(gradient_at(point), norm=self.norm, size=size)
+            return k + 1, move(point, onward, **ball)
+
+        _, point = tf.while_loop(
+            lambda k, _: k < self.num_steps,
+            climb,
+            (tf.constant(0), move(batch["images"], self._noise(batch, step), **ball)),
+            parallel_iterations=1,
+        )
+        return tf.stop_gradient(point)
+
+    def first_gradient(self, model, batch, step):
+        """The gradient of the divergence at the start."""
+        return self._gradient(model, batch)(batch["images"] + self._noise(batch, step))
+
+    def _gradient(self, model, batch) -> Callable[[tf.Tensor], tf.Tensor]:
+        """From images to the gradient of their divergence from the batch's."""
+        clean_logits = call_model(model, batch["images"])
         temperature = softmax_temperature(self.temperature, clean_logits)
         clean_scores = read_scores(clean_logits).logits
 
@@ -122,27 +144,18 @@ class TradesTraining(Recipe):
             del labels, targets
             return kl_divergence(clean_scores, scores.logits, temperature=temperature)
 
-        oracle = Oracle(model, labels, None, choose_objective=lambda head: "ce", packing=False)
-        noise = per_example(
-            lambda key: START_DEVIATION * tf.random.stateless_normal(images.shape[1:], key, alg="philox"),
+        oracle = Oracle(model, batch["labels"], None, choose_objective=lambda head: "ce", packing=False)
+        return lambda point: oracle.evaluate(point, objective=divergence).gradient
+
+    def _noise(self, batch, step) -> tf.Tensor:
+        shape = batch["images"].shape[1:]
+        return per_example(
+            lambda key: START_DEVIATION * tf.random.stateless_normal(shape, key, alg="philox"),
             batch["indices"],
             seed=step_seed(self.seed, step),
             stream=0,
             signature=tf.float32,
         )
-
-        def climb(k: tf.Tensor, point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            gradient = oracle.evaluate(point, objective=divergence).gradient
-            onward = steepest_step(gradient, norm=self.norm, size=size)
-            return k + 1, move(point, onward, **ball)
-
-        _, point = tf.while_loop(
-            lambda k, _: k < self.num_steps,
-            climb,
-            (tf.constant(0), move(images, noise, **ball)),
-            parallel_iterations=1,
-        )
-        return tf.stop_gradient(point)
 
 
 def kl_divergence(
