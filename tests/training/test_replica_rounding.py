@@ -28,7 +28,12 @@ def test_adam_that_does_not_divide_by_rounding_takes_the_steps_of_one_replica(mi
     losses = []
     for strategy in (None, mirrored):
         loop = toy_loop(
-            loss="SCE", recipe=recipe_of("free"), max_steps=4, warmup_steps=0, optimizer="adam", strategy=strategy
+            loss="SCE",
+            recipe=recipe_of("free"),
+            max_steps=4,
+            warmup_steps=0,
+            optimizer="adam",
+            strategy=strategy,
         )
         loop.optimizer.epsilon = 0.1
         losses.append(losses_of(loop))
