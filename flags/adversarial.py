@@ -68,8 +68,16 @@ def define(flag_values: absl_flags.FlagValues) -> None:
     define(
         "epsilon_warmup_steps",
         Integer(minimum=0),
-        0,
+        None,
         "Training steps over which the radius grows linearly from 0; 0: the full radius at once.",
+        default_text="1200, at most a third of the planned steps; 0 for the loss SCE",
+    )
+    define(
+        "epsilon_delay_steps",
+        Integer(minimum=0),
+        None,
+        "Training steps on clean images before the radius begins to grow.",
+        default_text="300, at most a third of the planned steps; 0 for the loss SCE, and with --epsilon_warmup_steps",
     )
     define(
         "targeted",

@@ -20,7 +20,8 @@ def resolve_training(flags: Flags) -> Flags:
     The original's switches disappear: they have become `loss` and `centers`. `loss` is one of SCE, MMC,
     MMLDA, LGM, Center, EMC, HMMC: `MMC-C` and `MMC-M` have become MMC and a learning policy.
     Still None: what the network, the loss or the data set brings along (`feature_dim`, `use_bn`, `dropout`,
-    `emc_alpha`, `train_size`, ...), and `epochs` of the policies that count steps.
+    `emc_alpha`, `train_size`, ...), what the run's length decides
+    (`epsilon_warmup_steps`), and `epochs` of the policies that count steps.
 
     Raises:
         UserError: if two flags contradict each other.

@@ -19,6 +19,7 @@ _MARGINS = {
 _DDN_RADII = {False: 2.4, True: 1.0}  # Rony et al., CVPR 2019, Section 5
 MARGIN_METHODS = ("mma", "omma")
 ONE_STEP_METHODS = ("free", "fast")
+GROWTH_FLAGS = ("epsilon_delay_steps", "epsilon_warmup_steps")
 HELD_OUT = 5000  # MMA, Appendix C
 HELD_OUT_DIGITS = 200
 
@@ -42,7 +43,7 @@ def resolve_method(values: dict[str, Any], given: Set[str]) -> dict[str, Any]:
         )
     if method in METHOD_FLAGS["attack_method"]:
         check_norm(values["attack_method"], norm)
-    return {"norm": norm} | _lengths(values, norm) | _margins(values, norm)
+    return {"norm": norm} | _lengths(values, norm) | _margins(values, norm) | _growth(method)
 
 
 def resolve_selection(values: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +96,11 @@ def _lengths(values: dict[str, Any], norm: str) -> dict[str, Any]:
     num_steps = num_steps or 10
     default_step = 2 / 255 if cifar and norm == "linf" else 2.5 * epsilon / num_steps
     return {"epsilon": epsilon, "num_steps": num_steps, "step_size": step_size or default_step}
+
+
+def _growth(method: str) -> dict[str, Any]:
+    """No growth where a method has none; elsewhere the plan knows the default, which depends on the run's length."""
+    return {name: 0 for name in GROWTH_FLAGS if method not in METHOD_FLAGS[name]}
 
 
 def _margins(values: dict[str, Any], norm: str) -> dict[str, Any]:

@@ -151,7 +151,10 @@ class MMLDA(HeadLoss):
 @LOSSES.register("Center")
 @keras.saving.register_keras_serializable("mmc_tf")
 class CenterLoss(HeadLoss):
-    """SCE + λ·½‖z − c_y‖², whose centers move once per training batch (Wen et al., ECCV 2016).
+    """SCE + λ·½‖z − c_y‖², whose centers move once per training batch (Wen et al., ECCV 2016, Eq. 4).
+
+    In `fit` the loss is called once a batch and moves them itself. A training step of several passes asks for `value`
+    in each and calls `move_centers` once, at its end.
 
     Args:
         weight: λ >= 0.
@@ -167,13 +170,25 @@ class CenterLoss(HeadLoss):
 
     def per_example(self, labels, logits):
         """The loss (N,); moves the centers after a call of the model with `training=True`."""
+        values = self.value(labels, logits)
+        call = self._head_call(logits, CenterLossLogits)
+        if call.training:
+            self.move_centers(call.head, labels, call.features)
+        return values
+
+    def value(self, labels, logits):
+        """The loss (N,); the centers stay where they are."""
         call = self._head_call(logits, CenterLossLogits)
         class_centers = ops.convert_to_tensor(call.head.class_centers)
         pull = functions.center_loss(labels, call.features, class_centers)
-        if call.training:
-            moved = functions.updated_class_centers(labels, call.features, class_centers, alpha=self.alpha)
-            call.head.class_centers.assign(ops.stop_gradient(moved))
         return functions.softmax_cross_entropy(labels, logits) + self.weight * pull
+
+    def move_centers(self, head, labels, features, weights=None):
+        """Moves a head's centers towards features (N, d) of labels (N,), each with its weight (N,) (None: 1)."""
+        moved = functions.updated_class_centers(
+            labels, features, ops.convert_to_tensor(head.class_centers), alpha=self.alpha, weights=weights
+        )
+        head.class_centers.assign(ops.stop_gradient(moved))
 
     def get_config(self):
         """All arguments of the constructor."""

@@ -68,13 +68,22 @@ def center_loss(labels, features, class_centers):
     return mmc_loss_from_features(labels, features, class_centers)
 
 
-def updated_class_centers(labels, features, class_centers, *, alpha):
-    """c_j − α Σ_{i: y_i=j} (c_j − z_i) / (1 + n_j), n_j members in the batch (Wen et al., Eq. 4).
+def updated_class_centers(labels, features, class_centers, *, alpha, weights=None):
+    """c_j − α Σ_{i: y_i=j} w_i (c_j − z_i) / (1 + Σ_{i: y_i=j} w_i): with weights 1, Wen et al., Eq. 4.
+
+    Args:
+        labels: int (N,).
+        features: z (N, d).
+        class_centers: c (L, d).
+        alpha: the step α.
+        weights: w (N,), the share that each example has in the batch's loss; None: 1.
 
     Returns:
         The new centers (L, d). A class without members keeps its center.
     """
     members = ops.one_hot(ops.cast(labels, "int32"), class_centers.shape[0], dtype=class_centers.dtype)
+    if weights is not None:
+        members = members * ops.expand_dims(ops.cast(weights, class_centers.dtype), axis=-1)
     counts = ops.expand_dims(ops.sum(members, axis=0), axis=-1)
     pull = counts * class_centers - ops.matmul(ops.transpose(members), features)
     return class_centers - alpha * pull / (1.0 + counts)

@@ -21,6 +21,7 @@ from mmc_tf.training.distribution import check_batch_size, is_chief, make_strate
 from mmc_tf.training.failures import TrainingFailedError
 from mmc_tf.training.loop import TrainingLoop
 from mmc_tf.training.methods import make_monitors, make_recipe, margin_limit
+from mmc_tf.training.monitors.zero_gradients import describe_zero_gradients
 from mmc_tf.training.optimizers import make_optimizer
 from mmc_tf.training.plan import TrainingPlan
 from mmc_tf.training.recipes import Recipe, StandardTraining
@@ -65,6 +66,8 @@ def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
     except TrainingFailedError as failure:
         raise UserError(f"Training of {plan.folder.path} stopped: {failure}") from None
     if is_chief(strategy):
+        if warning := describe_zero_gradients(row.get("zero_gradients", 0.0)):
+            print(warning)
         print(try_report(plan.folder.path))
     return (
         f"{plan.folder.path}: test accuracy {row['test_accuracy']:.2%} after {row['step']} steps, "
@@ -112,7 +115,7 @@ def train(
     model, loss = _build(plan, strategy)
     name, monitored = plan.monitored
     loop = TrainingLoop(
-        monitors=make_monitors(plan, model, strategy),
+        monitors=make_monitors(plan, model, strategy, recipe),
         model=model,
         loss=loss,
         recipe=recipe,
@@ -123,6 +126,7 @@ def train(
         strategy=strategy,
         folder=plan.folder,
         collapse_scale=plan.collapse_scale,
+        collapse_remedy=plan.collapse_remedy,
         callbacks=callbacks or (),
         progress=progress,
     )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 
+from mmc_tf.training.growth import DEFAULTS, DELAY, GROWTH
+
 PATIENCE = 500  # steps
 REMEDY = "Remedy: --warmup_steps=200, --clip_norm=10, or a lower --lr"
+# What keeps standard training of center heads stable (docs/architecture.md).
+STABLE = "--lr=0.01 --warmup_steps=200 --clip_norm=10"
 
 
 class TrainingFailedError(RuntimeError):
@@ -31,6 +35,48 @@ def check_divergence(value: float, *, what: str, step: int, learning_rate: float
         )
 
 
+def collapse_remedy(
+    *,
+    learning_rate: float,
+    warmup_steps: int,
+    clip_norm: float,
+    model_name: str,
+    delay: int | None = None,
+    growth: int | None = None,
+    epsilon: float | None = None,
+) -> str:
+    """Return what to change of a run whose features collapsed: only what it does not do already.
+
+    Args:
+        learning_rate: of the run.
+        warmup_steps: over which the rate rose.
+        clip_norm: of the gradient; 0: it was not clipped.
+        model_name: the backbone's full name, such as `resnet32v1`.
+        delay: steps on clean images before the radius grew; None: standard training.
+        growth: steps over which it grew; None: standard training.
+        epsilon: the radius; None: standard training, or a method with a radius for each example.
+    """
+    grows = delay is not None and growth is not None and epsilon is not None
+    if grows and (delay < DEFAULTS[DELAY] or growth < DEFAULTS[GROWTH]):
+        return "train again with " + " ".join(f"--{name}={steps}" for name, steps in DEFAULTS.items())
+    changes = [
+        flag
+        for flag, missing in zip(
+            STABLE.split(),
+            (learning_rate > 0.01, warmup_steps < 200, not 0 < clip_norm <= 10),
+            strict=True,
+        )
+        if missing
+    ]
+    if changes:
+        return f"train again with {' '.join(changes)}"
+    if grows:
+        return f"train again with --{DELAY}={2 * delay} --{GROWTH}={2 * growth}, or with --epsilon={epsilon / 2:.4g}"
+    if model_name.startswith("resnet") and model_name.endswith("v1"):
+        return "train again with --version=2"
+    return "train again with --optimizer=adam --lr=0.001"
+
+
 class CollapseDetector:
     """Recognizes features that fall to the origin, where the MMC loss stays at C_MM² for good.
 
@@ -41,10 +87,12 @@ class CollapseDetector:
 
     Args:
         scale: C_MM > 0, or None for heads without fixed centers, which never collapse this way.
+        remedy: what the message advises; None: the stable recipe.
     """
 
-    def __init__(self, scale: float | None):
+    def __init__(self, scale: float | None, remedy: str | None = None):
         self.scale = scale
+        self.remedy = remedy or f"train again with {STABLE}"
         self.stuck_steps = 0
 
     def check(
@@ -67,6 +115,5 @@ class CollapseDetector:
             raise TrainingFailedError(
                 f"the features collapsed to the origin by step {step}: the loss stays at {loss:.2f}, within 2 % "
                 f"of C_MM² = {self.scale**2:g}, and the mean feature norm is {feature_norm:.2g} "
-                f"(learning rate {learning_rate:g}). Remedy: train again with --lr=0.01 --warmup_steps=200 "
-                "--clip_norm=10, or with ResNet version 2"
+                f"(learning rate {learning_rate:g}). Remedy: {self.remedy}"
             )

@@ -45,6 +45,7 @@ class TrainingLoop:
         strategy: any strategy.
         folder: the run's folder, where log and checkpoints go; None writes nothing.
         collapse_scale: C_MM where the collapse of the features is watched for, else None.
+        collapse_remedy: what the error of a collapse advises; None: the stable recipe.
         callbacks: Keras callbacks.
         monitors: look at the network after every epoch; their state is in the checkpoints.
         progress: whether a progress bar is drawn.
@@ -63,6 +64,7 @@ class TrainingLoop:
         strategy: tf.distribute.Strategy,
         folder: RunFolder | None = None,
         collapse_scale: float | None = None,
+        collapse_remedy: str | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         monitors: Sequence[Monitor] = (),
         progress: bool = True,
@@ -82,7 +84,7 @@ class TrainingLoop:
         self.num_steps = settings.num_steps(self.steps_per_epoch)
         self.progress = progress and is_chief(strategy)
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=model)
-        self._collapse = CollapseDetector(collapse_scale)
+        self._collapse = CollapseDetector(collapse_scale, collapse_remedy)
         self._rate = make_schedule(
             settings.learning_policy,
             learning_rate=settings.learning_rate,
@@ -124,7 +126,7 @@ class TrainingLoop:
         self._seconds = state["seconds"]
         self._collapse.stuck_steps = state["stuck_steps"]
         self._stopped = state.get("stopped", False)
-        for monitor, kept in zip(self.monitors, state.get("monitors", ()), strict=True):
+        for monitor, kept in zip(self.monitors, state.get("monitors", ()), strict=False):
             monitor.restore(kept)
         if self.folder is not None and is_chief(self.strategy):
             log.truncate(self.folder.log_file, step=self.step)

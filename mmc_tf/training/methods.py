@@ -11,7 +11,14 @@ from mmc_tf.attacks import Attack
 from mmc_tf.attacks import make as make_attack
 from mmc_tf.training.distribution import is_chief
 from mmc_tf.training.margins import MarginSearch
-from mmc_tf.training.monitors import KeptWeights, MarginSelection, MarginTrack, Monitor, OverfittingGuard
+from mmc_tf.training.monitors import (
+    KeptWeights,
+    MarginSelection,
+    MarginTrack,
+    Monitor,
+    OverfittingGuard,
+    ZeroGradients,
+)
 from mmc_tf.training.monitors.margin_track import random_part
 from mmc_tf.training.plan import TrainingPlan
 from mmc_tf.training.recipes import METHODS, MethodSettings, Recipe
@@ -33,6 +40,8 @@ SELECTION_LIMITS = {
 # What the guard of one-step training attacks after every epoch: its images, and the steps.
 GUARD_EXAMPLES = 500
 GUARD_STEPS = 10
+# Training images on which zero gradients are counted.
+COUNTED_IMAGES = 500
 DDN_STEPS = 1000  # MMA, Section 4.1
 
 
@@ -55,7 +64,12 @@ def make_recipe(plan: TrainingPlan) -> Recipe:
     return METHODS.get(flags["method"]).from_settings(settings)
 
 
-def make_monitors(plan: TrainingPlan, model: keras.Model, strategy: tf.distribute.Strategy) -> list[Monitor]:
+def make_monitors(
+    plan: TrainingPlan,
+    model: keras.Model,
+    strategy: tf.distribute.Strategy,
+    recipe: Recipe | None = None,
+) -> list[Monitor]:
     """What looks at the network after every epoch of a plan's run."""
     flags = plan.flags
     monitors: list[Monitor] = []
@@ -81,6 +95,10 @@ def make_monitors(plan: TrainingPlan, model: keras.Model, strategy: tf.distribut
                 seed=plan.settings.seed,
             )
         )
+    if plan.settings.precision == "mixed_float16" and recipe is not None and recipe.has_first_gradient:
+        # The last one: checkpoints of runs from before it know nothing of it.
+        images = random_part(plan.dataset.train, COUNTED_IMAGES, seed=plan.settings.seed)
+        monitors.append(ZeroGradients(model, recipe, images, strategy=strategy))
     return monitors
 
 

@@ -19,6 +19,8 @@ from mmc_tf.data import Dataset, Split, load
 from mmc_tf.models import Backbone, BackboneOptions, resolve
 from mmc_tf.training import runs
 from mmc_tf.training.cluster import check_cluster
+from mmc_tf.training.failures import collapse_remedy
+from mmc_tf.training.growth import DELAY, GROWTH, complete_growth, describe_default
 from mmc_tf.training.schedules import default_epochs
 from mmc_tf.training.settings import LoopSettings
 
@@ -48,6 +50,7 @@ class TrainingPlan:
         settings: of the loop.
         folder: the run's, not yet made.
         command: the command line.
+        added: what the defaults added to the papers' recipe of adversarial training, by the names of the flags.
     """
 
     flags: dict[str, Any]
@@ -61,6 +64,7 @@ class TrainingPlan:
     settings: LoopSettings
     folder: runs.RunFolder
     command: str
+    added: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def monitored(self) -> tuple[str, Split]:
@@ -78,6 +82,24 @@ class TrainingPlan:
             return None
         return float(np.linalg.norm(self.centers[0]))
 
+    @property
+    def num_steps(self) -> int:
+        """The run's length in steps."""
+        return self.settings.num_steps(len(self.dataset.train) // self.settings.batch_size)
+
+    @property
+    def collapse_remedy(self) -> str:
+        """What to do if the features collapse, other than what the run does."""
+        return collapse_remedy(
+            learning_rate=self.settings.learning_rate,
+            warmup_steps=self.settings.warmup_steps,
+            clip_norm=self.settings.clip_norm,
+            model_name=self.model_name,
+            delay=self.flags.get(DELAY),
+            growth=self.flags.get(GROWTH),
+            epsilon=self.flags.get("epsilon"),
+        )
+
     def describe(self) -> str:
         """The plan in a few lines, with what the defaults added."""
         settings, data = self.settings, self.dataset
@@ -93,6 +115,9 @@ class TrainingPlan:
             else "no gradient clipping"
         )
         warmup = f"warm-up over {settings.warmup_steps} steps" if settings.warmup_steps else "no warm-up"
+        growth = []
+        if self.added:
+            growth = [f"growth      {describe_default(self.flags, num_steps=self.num_steps)}"]
         return "\n".join(
             [
                 f"run         {self.folder.path}",
@@ -102,6 +127,7 @@ class TrainingPlan:
                 f"recipe      {settings.optimizer}, lr {settings.learning_rate:g}, {settings.learning_policy}, "
                 f"{settings.epochs} epochs, batch {settings.batch_size}, {settings.precision}",
                 f"stability   {warmup}, {clip} (--warmup_steps=0 --clip_norm=0 is the papers' bare recipe)",
+                *growth,
                 f"penalty     {decay:g} Σw² on convolution kernels (its gradient is {2 * decay:g} w)",
                 f"augmentation flip {settings.flip}, shift {settings.shift:g}",
             ]
@@ -124,6 +150,7 @@ class TrainingPlan:
             },
             "model": {"name": self.model_name, "loss": self.loss, **dataclasses.asdict(self.options)},
             "monitored": self.monitored[0],
+            "added": self.added,
         }
 
 
@@ -145,6 +172,11 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
     if adversarial:
         check_objective(flags.objective, flags.loss)
     files.check_writable("runs_dir", flags.runs_dir, probe=not flags.dry_run)
+    kept = runs.kept_config(flags.runs_dir, name) if flags.resume else None
+    if kept is not None:
+        # A run goes on as it began, also one that began when the default was another.
+        left_open = [name for name in (DELAY, GROWTH) if name in values and values[name] is None]
+        values |= {name: kept["flags"].get(name, 0) for name in left_open}
     folder = runs.open_run(
         flags.runs_dir, name, {"flags": values}, resume=flags.resume, overwrite=flags.overwrite
     )
@@ -191,6 +223,11 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         flip=flags.flip,
         shift=flags.shift,
     )
+    planned = epochs * (len(dataset.train) // flags.batch_size)
+    growth, added = complete_growth(values, loss=flags.loss, planned_steps=planned)
+    values |= growth
+    if kept is not None:
+        added = kept.get("added", {})
     return TrainingPlan(
         flags=values,
         dataset=dataset,
@@ -203,6 +240,7 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         settings=settings,
         folder=folder,
         command=flags.command,
+        added=added,
     )
 
 

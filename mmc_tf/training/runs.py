@@ -133,6 +133,12 @@ def open_run(
     return folder
 
 
+def kept_config(runs_dir: str | pathlib.Path, name: str) -> dict[str, Any] | None:
+    """The configuration of the run that is to be resumed; None where nothing of it is there yet."""
+    folder = RunFolder(pathlib.Path(runs_dir) / name)
+    return folder.read_config() if folder.config_file.is_file() else None
+
+
 def clear(folder: RunFolder) -> None:
     """Removes a run's folder, before it is trained anew."""
     shutil.rmtree(folder.path, ignore_errors=True)

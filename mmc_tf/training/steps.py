@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mmc_tf.losses import HeadLoss
 from mmc_tf.models import head_call
+from mmc_tf.training.center_moves import MovedOnce
 from mmc_tf.training.recipes.base import Recipe
 
 # Sums over a batch, in the order in which the loop accumulates them.
@@ -28,7 +29,8 @@ def make_train_step(
     """One step: minimizes Σ_i L_i / `batch_size` + λΣw² over the global batch.
 
     The data loss is divided by the *global* batch size and the L2 penalty by the number of replicas, so that the sum
-    of the replicas' gradients is the gradient on one device.
+    of the replicas' gradients is the gradient on one device. The centers of the center loss move once a step, however
+    many passes its recipe takes (`MovedOnce`).
 
     Args:
         model: the classifier.
@@ -47,19 +49,25 @@ def make_train_step(
 
     def on_replica(batch, step):
         batch = recipe.prepare(batch)
+        passes = MovedOnce(loss)
         with tf.GradientTape() as tape:
             if recipe.needs_image_gradient:
                 tape.watch(batch["images"])
-            per_example, logits = recipe.forward(model, loss, batch, step)
+            per_example, logits = recipe.forward(model, passes, batch, step)
             total = tf.reduce_sum(per_example) / batch_size
             if model.losses:
                 total += tf.add_n(model.losses) / replicas
             total = scale_loss(total)
         variables = [variable.value for variable in model.trainable_variables]
-        sources = [*variables, batch["images"]] if recipe.needs_image_gradient else variables
+        sources = [*variables, *passes.values]
+        if recipe.needs_image_gradient:
+            sources.append(batch["images"])
         gradients = tape.gradient(total, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         if recipe.needs_image_gradient:
-            recipe.absorb(batch, gradients.pop())
+            recipe.absorb(batch, gradients.pop(), step)
+        gradients, shares = gradients[: len(variables)], gradients[len(variables) :]
+        # The total is a mean over the global batch, and scaled in half precision.
+        passes.move_centers(shares, unit=scale_loss(tf.constant(1.0 / batch_size)))
         if clip_norm:
             gradients = _clip(gradients, clip_norm, replicas, optimizer)
         optimizer.apply(gradients, model.trainable_variables)

@@ -19,6 +19,7 @@ VALUES = {
     "clean_weight": "0.5",
     "correct_by": "prediction",
     "epsilon": "0.1",
+    "epsilon_delay_steps": "4",
     "epsilon_warmup_epochs": "3",
     "epsilon_warmup_steps": "9",
     "margin_loss": "ce",

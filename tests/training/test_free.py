@@ -29,8 +29,8 @@ class Spy(FreeTraining):
         super().__init__(epsilon=EPSILON, num_replays=4, **settings)
         self.seen = []
 
-    def absorb(self, batch, image_gradient):
-        super().absorb(batch, image_gradient)
+    def absorb(self, batch, image_gradient, step):
+        super().absorb(batch, image_gradient, step)
         names = ("indices", "clean", "images")
         tf.py_function(
             lambda *values: self.seen.append([value.numpy() for value in values]),
@@ -74,7 +74,7 @@ def test_a_step_of_the_perturbation_by_hand(norm):
         tape.watch(batch["images"])
         per_example, _ = recipe.forward(model, LOSSES.get("SCE")(), batch, ZERO)
         total = tf.reduce_sum(per_example)
-    recipe.absorb(batch, tape.gradient(total, batch["images"]))
+    recipe.absorb(batch, tape.gradient(total, batch["images"]), ZERO)
 
     kernel, bias = model.get_weights()
     logits = (clean + delta).reshape(5, -1) @ kernel + bias
@@ -93,7 +93,7 @@ def test_a_gradient_that_overflowed_leaves_the_perturbation_alone():
     recipe = free()
     recipe.create_state(num_examples=2, batch_size=2, image_shape=(1, 1, 1))
     batch = recipe.prepare({"images": tf.fill((2, 1, 1, 1), 0.5), "labels": tf.constant([0, 1])})
-    recipe.absorb(batch, tf.constant([np.nan, 3.0], shape=(2, 1, 1, 1)))
+    recipe.absorb(batch, tf.constant([np.nan, 3.0], shape=(2, 1, 1, 1)), ZERO)
     np.testing.assert_allclose(recipe.variables[0].numpy().ravel(), [0.0, EPSILON], rtol=1e-5)
 
 

@@ -5,5 +5,6 @@ from mmc_tf.training.monitors.kept_weights import KeptWeights
 from mmc_tf.training.monitors.margin_selection import MarginSelection
 from mmc_tf.training.monitors.margin_track import MarginTrack
 from mmc_tf.training.monitors.overfitting_guard import OverfittingGuard
+from mmc_tf.training.monitors.zero_gradients import ZeroGradients
 
-__all__ = ["KeptWeights", "MarginSelection", "MarginTrack", "Monitor", "OverfittingGuard"]
+__all__ = ["KeptWeights", "MarginSelection", "MarginTrack", "Monitor", "OverfittingGuard", "ZeroGradients"]

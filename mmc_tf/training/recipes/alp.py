@@ -25,7 +25,7 @@ class LogitPairing(FixedEpsilonTraining):
         attack: as in `FixedEpsilonTraining`.
         num_classes: L.
         pairing_weight: λ >= 0; 0.5 in the paper on ImageNet and SVHN, 1 on MNIST.
-        epsilon_warmup_steps: as in `FixedEpsilonTraining`.
+        epsilon_warmup_steps, epsilon_delay_steps: as in `FixedEpsilonTraining`.
         seed: of starts and targets.
 
     Raises:
@@ -39,6 +39,7 @@ class LogitPairing(FixedEpsilonTraining):
         num_classes: int,
         pairing_weight: float = 0.5,
         epsilon_warmup_steps: int = 0,
+        epsilon_delay_steps: int = 0,
         seed: int = 0,
     ):
         super().__init__(
@@ -46,6 +47,7 @@ class LogitPairing(FixedEpsilonTraining):
             num_classes=num_classes,
             adv_ratio=0.5,
             epsilon_warmup_steps=epsilon_warmup_steps,
+            epsilon_delay_steps=epsilon_delay_steps,
             seed=seed,
         )
         self.pairing_weight = check_number("pairing_weight", pairing_weight, minimum=0)
@@ -59,6 +61,7 @@ class LogitPairing(FixedEpsilonTraining):
             num_classes=settings.num_classes,
             pairing_weight=settings.pairing_weight,
             epsilon_warmup_steps=settings.epsilon_warmup_steps,
+            epsilon_delay_steps=settings.epsilon_delay_steps,
             seed=settings.seed,
         )
 

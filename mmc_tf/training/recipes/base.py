@@ -27,6 +27,7 @@ class Recipe(abc.ABC):
     Class attributes:
         num_replays: steps that follow each other on the same batch; an instance may have its own.
         needs_image_gradient: whether `absorb` is to be called with the gradient in the images.
+        has_first_gradient: whether crafting follows a gradient that `first_gradient` can show.
         accuracy_on: `clean` or `adversarial`: the images whose accuracy the log has.
         reach: of an instance that crafts by steps within a fixed radius, how far these get together, and the radius.
     """
@@ -34,6 +35,7 @@ class Recipe(abc.ABC):
     description = ""
     num_replays: int = 1
     needs_image_gradient = False
+    has_first_gradient = False
     accuracy_on = "adversarial"
     reach: tuple[float, float] | None = None
 
@@ -78,7 +80,11 @@ class Recipe(abc.ABC):
             Loss per example (B,), and logits (B, L) still carrying their head's tag.
         """
 
-    def absorb(self, batch: dict[str, tf.Tensor], image_gradient: tf.Tensor) -> None:
+    def first_gradient(self, model: keras.Model, batch: dict[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
+        """The gradient (B, H, W, C) that crafting follows from a batch's images; exactly 0 where it is blind."""
+        raise NotImplementedError
+
+    def absorb(self, batch: dict[str, tf.Tensor], image_gradient: tf.Tensor, step: tf.Tensor) -> None:
         """Remembers what the gradient of the loss in `batch["images"]` teaches; of a scaled loss it is scaled too."""
         raise NotImplementedError
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from mmc_tf.attacks import Attack
 from mmc_tf.attacks import make as make_attack
 from mmc_tf.checks import falls_short, format_number
+from mmc_tf.training.growth import describe_growth
 from mmc_tf.training.recipes.settings import MethodSettings
 
 _LENGTHS = ("epsilon", "step_size")
@@ -27,14 +28,17 @@ def inner_attack(settings: MethodSettings) -> Attack:
     )
 
 
-def growing_share(step: tf.Tensor, num_steps: int) -> tf.Tensor | float:
-    """min(1, (s + 1)/S): how much of the radius a step has while it grows over S steps; 1 for S = 0.
+def growing_share(step: tf.Tensor, num_steps: int, delay: int = 0) -> tf.Tensor | float:
+    """min(1, (s + 1 − D)/S), not below 0: how much of the radius a step has that grows over S steps after D without.
 
     Args:
         step: int64 scalar, the steps done before this one.
         num_steps: S >= 0.
+        delay: D >= 0. For S = D = 0 the share is 1.
     """
-    return tf.minimum((tf.cast(step, tf.float32) + 1.0) / num_steps, 1.0) if num_steps else 1.0
+    if not (num_steps or delay):
+        return 1.0
+    return tf.clip_by_value((tf.cast(step, tf.float32) + (1.0 - delay)) / max(num_steps, 1), 0.0, 1.0)
 
 
 def scaled_lengths(attack: Attack, share: tf.Tensor | float) -> dict[str, tf.Tensor | float]:
@@ -58,6 +62,7 @@ def warn_of_reach(reach: tuple[float, float] | None) -> str | None:
     )
 
 
-def describe_growth(num_steps: int) -> str:
-    """What a recipe's description says of a radius that grows; nothing for 0 steps."""
-    return f", epsilon from 0 over {num_steps} steps" if num_steps else ""
+def described(growth: int, delay: int) -> str:
+    """What a recipe's description says of a radius that grows; nothing where it does not."""
+    text = describe_growth(delay, growth)
+    return f", {text}" if text else ""

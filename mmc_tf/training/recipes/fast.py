@@ -30,4 +30,10 @@ class FastTraining(FixedEpsilonTraining):
             num_steps=1,
             iterate="last",
         )
-        return cls(attack, num_classes=settings.num_classes, seed=settings.seed)
+        return cls(
+            attack,
+            num_classes=settings.num_classes,
+            epsilon_warmup_steps=settings.epsilon_warmup_steps,
+            epsilon_delay_steps=settings.epsilon_delay_steps,
+            seed=settings.seed,
+        )

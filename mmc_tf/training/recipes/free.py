@@ -9,6 +9,7 @@ from mmc_tf.attacks.steps import move, steepest_step
 from mmc_tf.checks import check_choice, check_number
 from mmc_tf.training.memory import Memory
 from mmc_tf.training.recipes.base import METHODS, Recipe
+from mmc_tf.training.recipes.crafting import described, growing_share
 from mmc_tf.training.recipes.settings import MethodSettings
 
 NORMS = ("linf", "l2")
@@ -31,6 +32,8 @@ class FreeTraining(Recipe):
         epsilon: radius > 0, in pixels of [0, 1].
         step_size: a > 0; None: ε, as in the paper.
         num_replays: m >= 1; 8 in the paper on CIFAR-10.
+        epsilon_warmup_steps: the radius and the step grow linearly to their values over so many training steps.
+        epsilon_delay_steps: training steps before they begin to grow.
 
     Raises:
         UserError: for a value out of range.
@@ -39,17 +42,30 @@ class FreeTraining(Recipe):
     needs_image_gradient = True
 
     def __init__(
-        self, *, norm: str = "linf", epsilon: float, step_size: float | None = None, num_replays: int = 8
+        self,
+        *,
+        norm: str = "linf",
+        epsilon: float,
+        step_size: float | None = None,
+        num_replays: int = 8,
+        epsilon_warmup_steps: int = 0,
+        epsilon_delay_steps: int = 0,
     ):
         self.norm = check_choice("norm", norm, NORMS)
         self.epsilon = check_number("epsilon", epsilon, above=0)
         self.step_size = check_number("step_size", step_size or epsilon, above=0)
         self.num_replays = check_number("num_replays", num_replays, minimum=1, integer=True)
+        self.epsilon_warmup_steps = check_number(
+            "epsilon_warmup_steps", epsilon_warmup_steps, minimum=0, integer=True
+        )
+        self.epsilon_delay_steps = check_number(
+            "epsilon_delay_steps", epsilon_delay_steps, minimum=0, integer=True
+        )
         self._memory: Memory | None = None
         self.reach = (self.num_replays * self.step_size, self.epsilon)
         self.description = (
             f"free adversarial training, {norm}, epsilon {epsilon:.4g}, step {self.step_size:.4g}, "
-            f"{num_replays} steps on each batch"
+            f"{num_replays} steps on each batch{described(epsilon_warmup_steps, epsilon_delay_steps)}"
         )
 
     @classmethod
@@ -60,6 +76,8 @@ class FreeTraining(Recipe):
             epsilon=settings.epsilon,
             step_size=settings.step_size,
             num_replays=settings.num_replays,
+            epsilon_warmup_steps=settings.epsilon_warmup_steps,
+            epsilon_delay_steps=settings.epsilon_delay_steps,
         )
 
     def create_state(self, *, num_examples, batch_size, image_shape):
@@ -83,16 +101,17 @@ class FreeTraining(Recipe):
         logits = model(batch["images"], training=True)
         return loss.per_example(batch["labels"], logits), logits
 
-    def absorb(self, batch, image_gradient):
+    def absorb(self, batch, image_gradient, step):
         """One step of δ, within ball and box."""
+        share = growing_share(step, self.epsilon_warmup_steps, self.epsilon_delay_steps)
         # A scaled loss of half precision may overflow, and a NaN would stay for ever.
         finite = tf.where(tf.math.is_finite(image_gradient), image_gradient, 0.0)
         moved = move(
             batch["images"],
-            steepest_step(finite, norm=self.norm, size=tf.constant(self.step_size)),
+            steepest_step(finite, norm=self.norm, size=tf.convert_to_tensor(share * self.step_size)),
             clean=batch["clean"],
             norm=self.norm,
-            epsilon=tf.constant(self.epsilon),
+            epsilon=tf.convert_to_tensor(share * self.epsilon),
         )
         self._memory.write(places_of(batch["labels"]), moved - batch["clean"])
 

@@ -8,9 +8,10 @@ from typing import Any
 import tensorflow as tf
 
 from mmc_tf.attacks.objectives import tempered_slm
+from mmc_tf.attacks.oracle import Oracle
 from mmc_tf.attacks.shortest import NORMS, shortest_perturbation
 from mmc_tf.checks import check_choice, check_number
-from mmc_tf.classifier import predict, read_scores
+from mmc_tf.classifier import call_model, predict, read_scores
 from mmc_tf.models.heads import Head, head_call
 from mmc_tf.training.memory import Memory
 from mmc_tf.training.recipes.base import METHODS, Recipe, step_seed
@@ -53,6 +54,7 @@ class MaxMarginTraining(Recipe):
     """
 
     accuracy_on = "clean"
+    has_first_gradient = True
 
     def __init__(
         self,
@@ -137,6 +139,14 @@ class MaxMarginTraining(Recipe):
         if self.clean_weight:
             total += self.clean_weight * loss.per_example(labels, clean_logits)
         return total, clean_logits
+
+    def first_gradient(self, model, batch, step):
+        """The gradient of the soft margin at x."""
+        del step
+        images = batch["images"]
+        temperature = softmax_temperature(self.temperature, call_model(model, images))
+        oracle = Oracle(model, batch["labels"], None, choose_objective=lambda head: "slm", packing=False)
+        return oracle.evaluate(images, objective=tempered_slm(temperature)).gradient
 
     def _correct(self, logits, labels, temperature) -> tf.Tensor:
         if self.correct_by == "prediction":

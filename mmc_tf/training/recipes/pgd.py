@@ -7,7 +7,7 @@ import tensorflow as tf
 from mmc_tf.attacks import Attack, random_targets
 from mmc_tf.checks import check_number
 from mmc_tf.training.recipes.base import METHODS, Recipe, step_seed
-from mmc_tf.training.recipes.crafting import describe_growth, growing_share, inner_attack, scaled_lengths
+from mmc_tf.training.recipes.crafting import described, growing_share, inner_attack, scaled_lengths
 from mmc_tf.training.recipes.settings import MethodSettings
 
 
@@ -24,9 +24,12 @@ class FixedEpsilonTraining(Recipe):
         adv_ratio: r in [0, 1].
         epsilon_warmup_steps: the radius, and the attack's step with it, grows linearly to its value over so
             many training steps. From scratch at ε = 0.3 on MNIST small networks otherwise learn a constant.
+        epsilon_delay_steps: training steps on clean images before the radius begins to grow.
         seed: of starts and targets.
         num_classes: L, for the targets.
     """
+
+    has_first_gradient = True
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class FixedEpsilonTraining(Recipe):
         num_classes: int,
         adv_ratio: float = 1.0,
         epsilon_warmup_steps: int = 0,
+        epsilon_delay_steps: int = 0,
         seed: int = 0,
     ):
         self.attack = attack
@@ -43,13 +47,16 @@ class FixedEpsilonTraining(Recipe):
         self.epsilon_warmup_steps = check_number(
             "epsilon_warmup_steps", epsilon_warmup_steps, minimum=0, integer=True
         )
+        self.epsilon_delay_steps = check_number(
+            "epsilon_delay_steps", epsilon_delay_steps, minimum=0, integer=True
+        )
         self.seed = seed
         self.accuracy_on = "adversarial" if adv_ratio else "clean"
         if adv_ratio and attack.radius == "fixed":
             self.reach = (attack.reach(), attack.epsilon)
         self.description = (
             f"adversarial training, {attack.settings()}, adv_ratio {adv_ratio:g}"
-            f"{describe_growth(epsilon_warmup_steps)}"
+            f"{described(epsilon_warmup_steps, epsilon_delay_steps)}"
         )
 
     @classmethod
@@ -60,6 +67,7 @@ class FixedEpsilonTraining(Recipe):
             num_classes=settings.num_classes,
             adv_ratio=settings.adv_ratio,
             epsilon_warmup_steps=settings.epsilon_warmup_steps,
+            epsilon_delay_steps=settings.epsilon_delay_steps,
             seed=settings.seed,
         )
 
@@ -76,17 +84,28 @@ class FixedEpsilonTraining(Recipe):
             total += (1.0 - self.adv_ratio) * loss.per_example(labels, clean_logits)
         return total, logits
 
+    def first_gradient(self, model, batch, step):
+        """The gradient of the attack's objective at x."""
+        labels = tf.cast(batch["labels"], tf.int32)
+        oracle = self.attack.oracle(model, labels, self._targets(batch, step), packing=False)
+        return oracle.evaluate(batch["images"]).gradient
+
     def craft(self, model, batch: dict[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """x' (B, H, W, C) of a batch, without gradient."""
         seed, labels, indices = step_seed(self.seed, step), batch["labels"], batch["indices"]
-        targets = None
-        if self.attack.targeted:
-            targets = random_targets(labels, self.num_classes, indices=indices, seed=seed)
-        radius = scaled_lengths(self.attack, self.share_of_radius(step)) if self.epsilon_warmup_steps else {}
+        targets = self._targets(batch, step)
+        grows = self.epsilon_warmup_steps or self.epsilon_delay_steps
+        radius = scaled_lengths(self.attack, self.share_of_radius(step)) if grows else {}
         return self.attack.perturb(
             model, batch["images"], labels, targets, indices=indices, seed=seed, **radius
         )
 
+    def _targets(self, batch, step) -> tf.Tensor | None:
+        if not self.attack.targeted:
+            return None
+        seed = step_seed(self.seed, step)
+        return random_targets(batch["labels"], self.num_classes, indices=batch["indices"], seed=seed)
+
     def share_of_radius(self, step: tf.Tensor) -> tf.Tensor | float:
         """How much of its radius the attack has at `step`, in (0, 1]."""
-        return growing_share(step, self.epsilon_warmup_steps)
+        return growing_share(step, self.epsilon_warmup_steps, self.epsilon_delay_steps)

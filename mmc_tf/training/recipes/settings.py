@@ -29,6 +29,7 @@ class MethodSettings:
         adaptive: whether it fits the head; else cross-entropy.
         adv_ratio: share of the loss on adversarial images, in [0, 1].
         epsilon_warmup_steps: over which ε grows from 0.
+        epsilon_delay_steps: on clean images before ε begins to grow.
         epsilon_warmup_epochs: likewise in epochs, for `pgdls`.
         max_margin: d_max > 0 of the hinge (`mma`, `omma`).
         min_radius: e_min > 0, the first radius of an example without a history (`mma`, `omma`).
@@ -59,6 +60,7 @@ class MethodSettings:
     adaptive: bool = True
     adv_ratio: float = 1.0
     epsilon_warmup_steps: int = 0
+    epsilon_delay_steps: int = 0
     epsilon_warmup_epochs: float = 50.0
     max_margin: float = 0.45
     min_radius: float = 0.1
@@ -86,7 +88,7 @@ class MethodSettings:
             check_number(name, getattr(self, name), minimum=0)
         for name in ("num_steps", "num_replays"):
             check_number(name, getattr(self, name), minimum=1, integer=True)
-        for name in ("num_bisections", "epsilon_warmup_steps", "seed"):
+        for name in ("num_bisections", "epsilon_warmup_steps", "epsilon_delay_steps", "seed"):
             check_number(name, getattr(self, name), minimum=0, integer=True)
 
     @property

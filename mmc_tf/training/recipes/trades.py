@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -11,7 +13,7 @@ from mmc_tf.attacks.steps import move, steepest_step
 from mmc_tf.checks import check_choice, check_number
 from mmc_tf.classifier import Scores, call_model, read_scores
 from mmc_tf.training.recipes.base import METHODS, Recipe, step_seed
-from mmc_tf.training.recipes.crafting import describe_growth, growing_share
+from mmc_tf.training.recipes.crafting import described, growing_share
 from mmc_tf.training.recipes.mma import softmax_temperature
 from mmc_tf.training.recipes.settings import MethodSettings
 
@@ -38,6 +40,7 @@ class TradesTraining(Recipe):
         temperature: T > 0; None: 1, and for center heads that of `head_temperature`: logits of an MMC head at C_MM 10
             differ by 222, where softmax is 0 or 1 and the divergence has no gradient.
         epsilon_warmup_steps: the radius and the step grow linearly to their values over so many training steps.
+        epsilon_delay_steps: training steps before they begin to grow.
         seed: of the starts.
 
     Raises:
@@ -45,6 +48,7 @@ class TradesTraining(Recipe):
     """
 
     accuracy_on = "clean"
+    has_first_gradient = True
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class TradesTraining(Recipe):
         beta: float = 6.0,
         temperature: float | None = None,
         epsilon_warmup_steps: int = 0,
+        epsilon_delay_steps: int = 0,
         seed: int = 0,
     ):
         self.norm = check_choice("norm", norm, NORMS)
@@ -69,11 +74,14 @@ class TradesTraining(Recipe):
         self.epsilon_warmup_steps = check_number(
             "epsilon_warmup_steps", epsilon_warmup_steps, minimum=0, integer=True
         )
+        self.epsilon_delay_steps = check_number(
+            "epsilon_delay_steps", epsilon_delay_steps, minimum=0, integer=True
+        )
         self.seed = seed
         self.reach = (num_steps * step_size, epsilon)
         self.description = (
             f"TRADES, {norm}, epsilon {epsilon:.4g}, {num_steps} steps of {step_size:.4g}, beta {beta:g}"
-            f"{describe_growth(epsilon_warmup_steps)}"
+            f"{described(epsilon_warmup_steps, epsilon_delay_steps)}"
         )
 
     @classmethod
@@ -87,6 +95,7 @@ class TradesTraining(Recipe):
             beta=settings.beta,
             temperature=settings.temperature,
             epsilon_warmup_steps=settings.epsilon_warmup_steps,
+            epsilon_delay_steps=settings.epsilon_delay_steps,
             seed=settings.seed,
         )
 
@@ -105,11 +114,30 @@ class TradesTraining(Recipe):
 
     def craft(self, model: keras.Model, batch: dict[str, tf.Tensor], step: tf.Tensor) -> tf.Tensor:
         """x' (B, H, W, C) of a batch, without gradient."""
-        images, labels = batch["images"], batch["labels"]
-        share = growing_share(step, self.epsilon_warmup_steps)
-        ball = {"clean": images, "norm": self.norm, "epsilon": tf.convert_to_tensor(share * self.epsilon)}
-        size = tf.convert_to_tensor(share * self.step_size)
-        clean_logits = call_model(model, images)
+        share = growing_share(step, self.epsilon_warmup_steps, self.epsilon_delay_steps)
+        epsilon, size = (tf.convert_to_tensor(share * length) for length in (self.epsilon, self.step_size))
+        ball = {"clean": batch["images"], "norm": self.norm, "epsilon": epsilon}
+        gradient_at = self._gradient(model, batch)
+
+        def climb(k: tf.Tensor, point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            onward = steepest_step(gradient_at(point), norm=self.norm, size=size)
+            return k + 1, move(point, onward, **ball)
+
+        _, point = tf.while_loop(
+            lambda k, _: k < self.num_steps,
+            climb,
+            (tf.constant(0), move(batch["images"], self._noise(batch, step), **ball)),
+            parallel_iterations=1,
+        )
+        return tf.stop_gradient(point)
+
+    def first_gradient(self, model, batch, step):
+        """The gradient of the divergence at the start."""
+        return self._gradient(model, batch)(batch["images"] + self._noise(batch, step))
+
+    def _gradient(self, model, batch) -> Callable[[tf.Tensor], tf.Tensor]:
+        """From images to the gradient of their divergence from the batch's."""
+        clean_logits = call_model(model, batch["images"])
         temperature = softmax_temperature(self.temperature, clean_logits)
         clean_scores = read_scores(clean_logits).logits
 
@@ -117,27 +145,18 @@ class TradesTraining(Recipe):
             del labels, targets
             return kl_divergence(clean_scores, scores.logits, temperature=temperature)
 
-        oracle = Oracle(model, labels, None, choose_objective=lambda head: "ce", packing=False)
-        noise = per_example(
-            lambda key: START_DEVIATION * tf.random.stateless_normal(images.shape[1:], key, alg="philox"),
+        oracle = Oracle(model, batch["labels"], None, choose_objective=lambda head: "ce", packing=False)
+        return lambda point: oracle.evaluate(point, objective=divergence).gradient
+
+    def _noise(self, batch, step) -> tf.Tensor:
+        shape = batch["images"].shape[1:]
+        return per_example(
+            lambda key: START_DEVIATION * tf.random.stateless_normal(shape, key, alg="philox"),
             batch["indices"],
             seed=step_seed(self.seed, step),
             stream=0,
             signature=tf.float32,
         )
-
-        def climb(k: tf.Tensor, point: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            gradient = oracle.evaluate(point, objective=divergence).gradient
-            onward = steepest_step(gradient, norm=self.norm, size=size)
-            return k + 1, move(point, onward, **ball)
-
-        _, point = tf.while_loop(
-            lambda k, _: k < self.num_steps,
-            climb,
-            (tf.constant(0), move(images, noise, **ball)),
-            parallel_iterations=1,
-        )
-        return tf.stop_gradient(point)
 
 
 def kl_divergence(
