@@ -15,12 +15,14 @@ from mmc_tf.data import Split
 from mmc_tf.evaluation import plan, store, tables
 from mmc_tf.evaluation.checkpoints import Network, load_network
 from mmc_tf.evaluation.examples import Shard
-from mmc_tf.evaluation.fingerprints import Attacks, describe_plan
+from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, precision_of
+from mmc_tf.evaluation.precision import describe_precision, measure_precision, settle_precision
 from mmc_tf.evaluation.preflight import RESULTS_DIR, Target, prepare
 from mmc_tf.evaluation.probes import describe_panel
 from mmc_tf.evaluation.progress import NoProgress, ProgressBar
 from mmc_tf.evaluation.report.build import try_report
 from mmc_tf.evaluation.runner import evaluate
+from mmc_tf.models.precision import PrecisionChoice
 from mmc_tf.training import runs
 from mmc_tf.training.distribution import make_strategy
 
@@ -80,7 +82,7 @@ def describe(
     seed: int,
     diagnose: bool = False,
     shard: Shard | None = None,
-    attack_precision: str = "float32",
+    precision: PrecisionChoice | None = None,
     detection: bool = False,
     notes: Sequence[str] = (),
 ) -> str:
@@ -98,7 +100,7 @@ def describe(
             f"{plan.describe_attack(label, attack, plan.head_climbed(network.model, attack, image), classes)}"
             for number, (label, attack) in enumerate(attacks)
         ),
-        *(["crafted  in bfloat16, judged in float32"] if attack_precision == "bfloat16" else []),
+        *(f"crafted  {line}" for line in (describe_precision(precision) if precision else [])),
         *([f"probes   {describe_panel(attacks, network.model, image)}"] if diagnose else []),
         *(
             ["scores   of clean and adversarial images, and how well they tell them apart"]
@@ -170,6 +172,13 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
     else:
         output_dir = Path(flags.output_dir)
     store.EvaluationFolder.check(output_dir, content, resume=flags.resume, overwrite=flags.overwrite)
+    precision = settle_precision(
+        flags.attack_precision,
+        lambda: measure_precision(network.model, image.shape, target.shard),
+        output_dir,
+        resume=flags.resume,
+        read=precision_of,
+    )
     text = describe(
         network,
         dataset.test,
@@ -179,7 +188,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         seed=flags.seed,
         diagnose=flags.diagnose,
         shard=target.shard,
-        attack_precision=flags.attack_precision,
+        precision=precision,
         detection=flags.detection,
         notes=flags.original,
     )
@@ -205,7 +214,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         resume=flags.resume,
         overwrite=flags.overwrite,
         progress=progress,
-        attack_precision=flags.attack_precision,
+        attack_precision=precision,
         diagnose=flags.diagnose,
         detection=flags.detection,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -82,7 +82,7 @@ def describe_plan(
     The batch size is not part of it: verdicts do not depend on it, and a run that ended for want of memory
     may go on with a smaller one. `shard` and `indices_sha256` are there only where not all examples are meant,
     `diagnose` only where probes are run beside the attacks, `detection` only where images are scored,
-    `attack_precision` only where it is not float32.
+    `attack_precision` only where it is not float32; `auto`, as long as nothing is chosen, fits any.
     """
     part = {} if shard is None else {"shard": shard.as_dict()}
     if indices is not None:
@@ -108,3 +108,8 @@ def describe_plan(
             for label, attack in attacks
         ],
     }
+
+
+def precision_of(plan: Mapping[str, Any]) -> str:
+    """What the attacks of a plan compute in."""
+    return plan.get("attack_precision", "float32")

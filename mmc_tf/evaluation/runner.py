@@ -23,15 +23,17 @@ from mmc_tf.evaluation.clean import predict_clean, score_clean
 from mmc_tf.evaluation.detection import SCORES
 from mmc_tf.evaluation.examples import Examples, Shard, choose_examples, full_batches
 from mmc_tf.evaluation.features import gather_features
-from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, versions
+from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, precision_of, versions
 from mmc_tf.evaluation.outcomes import Outcome, tally, to_arrays
 from mmc_tf.evaluation.plan import check_attacks, count_classes_of, find_head, head_climbed, name_attack
+from mmc_tf.evaluation.precision import RECORD, measure_precision, settle_precision
 from mmc_tf.evaluation.probes import examine, look_at_output
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.rounding import judge_rounded
 from mmc_tf.evaluation.samples import Samples, choose
 from mmc_tf.evaluation.scoring import score_images
 from mmc_tf.models.folding import PRECISIONS
+from mmc_tf.models.precision import PrecisionChoice
 
 
 def _rows(batch_size: int) -> int:
@@ -199,7 +201,7 @@ def evaluate(
     overwrite: bool = False,
     progress: NoProgress | None = None,
     diagnose: bool = False,
-    attack_precision: str = "float32",
+    attack_precision: str | PrecisionChoice = "auto",
     detection: bool = False,
 ) -> dict[str, Any]:
     """Attacks the correctly classified examples of a split and writes the evaluation's folder.
@@ -228,7 +230,8 @@ def evaluate(
         overwrite: replace the evaluation in `output_dir`.
         progress: told of every batch.
         diagnose: run the probes of `mmc_tf.evaluation.probes` beside the attacks.
-        attack_precision: `float32` or `bfloat16`, what attacks compute in (`ModelWithCopy`). Success is always
+        attack_precision: `float32` or `bfloat16`, what attacks compute in (`ModelWithCopy`); `auto`: the faster on
+            this machine, by measurement, and what the first run chose where one is resumed. Success is always
             judged by `model` itself.
         detection: score clean and adversarial images and say how well the scores tell them apart
             (`mmc_tf.evaluation.detection`).
@@ -248,10 +251,18 @@ def evaluate(
         0.12
     """
     check_number("batch_size", batch_size, minimum=1, integer=True)
-    check_choice("attack_precision", attack_precision, PRECISIONS)
+    if not isinstance(attack_precision, PrecisionChoice):
+        check_choice("attack_precision", attack_precision, PRECISIONS)
     examples = choose_examples(split, indices=indices, shard=shard)
     image = examples.first_image()
     check_attacks(model, image, attacks)
+    choice = settle_precision(
+        attack_precision,
+        lambda: measure_precision(model, image.shape, shard),
+        output_dir,
+        resume=resume,
+        read=precision_of,
+    )
     plan = describe_plan(
         model,
         split,
@@ -260,13 +271,14 @@ def evaluate(
         indices=indices,
         shard=shard,
         diagnose=diagnose,
-        attack_precision=attack_precision,
+        attack_precision=choice.precision,
         detection=detection,
     )
     folder = store.EvaluationFolder.open(output_dir, plan, resume=resume, overwrite=overwrite)
     finished = folder.results()
     if finished is not None:
         return finished
+    why_precision = folder.remember("precision", choice.as_dict)
     progress = progress or NoProgress()
     rows = _rows(min(batch_size, len(examples)))
     clean = predict_clean(model, examples, folder, rows, progress)
@@ -275,7 +287,7 @@ def evaluate(
     num_classes = count_classes_of(model, image)
     chosen = choose(examples.indices, examples.labels, correct, num_classes=num_classes)
     samples = Samples(chosen, examples.indices[chosen], examples.take(chosen)[0])
-    attacked = ModelWithCopy(model, precision=attack_precision)
+    attacked = ModelWithCopy(model, precision=choice.precision)
     work = _Work(model, attacked, examples, folder, seed, rows, progress, samples, clean, detection)
     outcomes = []
     for number, (label, attack) in enumerate(attacks):
@@ -292,7 +304,8 @@ def evaluate(
         "versions": versions(),
         "seed": seed,
         "batch_size": batch_size,
-        "attack_precision": attack_precision,
+        "attack_precision": choice.precision,
+        RECORD: why_precision,
         "model": records.plain(dict(model_info or {})) | {"num_classes": num_classes} | plan["model"],
         "dataset": records.plain(dict(dataset_info or {})) | {"sha256": plan["examples"]["sha256"]},
         **({"shard": shard.as_dict()} if shard else {}),

@@ -271,3 +271,9 @@ def test_the_precision_of_attacks_is_in_plan_and_results(workplace, capsys):
     evaluate_from_flags(flags(output_dir="whole"))
     assert "crafted" not in capsys.readouterr().out
     assert json.loads((workplace / "whole" / "results.json").read_text())["attack_precision"] == "float32"
+
+
+def test_a_dry_run_measures_and_says_what_it_would_craft_in(workplace, capsys):
+    text = evaluate_from_flags(flags(attack_precision="auto", dry_run=True))
+    assert "crafted  float32: this network has no copy in bfloat16; judged in float32" in text
+    assert results_of(workplace) == []

@@ -16,7 +16,8 @@ from mmc_tf.evaluation.store import EvaluationFolder
 
 EPSILON, SHARDS = 0.1, 3
 BALL = {"epsilon": EPSILON}
-APART = {"seconds", "command", "created", "merged"}
+# What depends on the hour and the machine: times, and why a precision was chosen by them.
+APART = {"seconds", "command", "created", "merged", "attack_precision_choice"}
 
 
 def attacks_of(source):

@@ -92,6 +92,7 @@ def test_schema(uninterrupted):
         "seed",
         "batch_size",
         "attack_precision",
+        "attack_precision_choice",
         "model",
         "dataset",
         "examples",
@@ -164,7 +165,7 @@ def test_a_full_disk_loses_nothing_that_was_done(tmp_path, kit, monkeypatch):
 
     def save_until_full(path, **arrays):
         calls.append(path)
-        if len(calls) == 4:  # after the clean predictions, the model's output, and one batch
+        if len(calls) == 5:  # after the precision, the clean predictions, the model's output, and one batch
             path.write_bytes(b"half")
             raise OSError(errno.ENOSPC, "No space left on device")
         save(path, **arrays)

@@ -55,8 +55,9 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--attack_precision",
-        default="float32",
-        help="what images are crafted in: float32 (default) or bfloat16; verdicts are in float32",
+        default="auto",
+        help="what images are crafted in: float32, bfloat16, or auto, the faster of them here (default); verdicts are "
+        "in float32",
     )
     add("--cw", action="store_true", help="also C&W-l2 distances, which is slow")
     add("--cw_examples", type=int, metavar="N", help="of the first so many images (default: 1000)")
@@ -127,7 +128,6 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
     from mmc_tf.report.attempt import try_report
 
     subjects, split = networks.load(found), found.dataset.test
-    prepared = runner.prepare(subjects, split.part(0, 1).as_float()[0], protocol)
     content = runner.describe_plan(subjects, split, protocol, margins=margins, seed=arguments.seed)
     if arguments.output_dir is None:
         output_dir = choose_output_dir(settings.KIND, content, resume=arguments.resume)
@@ -135,7 +135,9 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
         output_dir = Path(arguments.output_dir)
     how = {"resume": arguments.resume, "overwrite": arguments.overwrite}
     store.EvaluationFolder.check(output_dir, content, **how)
-    text = describe(found, prepared, protocol, margins, output_dir, seed=arguments.seed)
+    protocol, precision = runner.settle(subjects, split, protocol, output_dir, resume=arguments.resume)
+    prepared = runner.prepare(subjects, split.part(0, 1).as_float()[0], protocol)
+    text = describe(found, prepared, protocol, margins, output_dir, seed=arguments.seed, precision=precision)
     if arguments.dry_run:
         return text
     print(text, flush=True)
@@ -150,6 +152,7 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
         dataset_info={"name": found.dataset.name, "split": "test", "source": found.dataset.source},
         command=shlex.join(["python", "-m", "mmc_tf.evaluation", *sys.argv[1:]]),
         progress=ProgressBar(),
+        precision=precision,
         **how,
     )
     report.write_tables(results, output_dir)
@@ -158,8 +161,19 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
     return "\n".join(["", tables.format_terminal(results), "", last, drawn])
 
 
-def describe(found: Any, prepared: Any, protocol: Any, margins: Any, output_dir: Path, *, seed: int) -> str:
+def describe(
+    found: Any,
+    prepared: Any,
+    protocol: Any,
+    margins: Any,
+    output_dir: Path,
+    *,
+    seed: int,
+    precision: Any,
+) -> str:
     """The plan as it is printed before it begins."""
+    from mmc_tf.evaluation.precision import describe_precision
+
     about = {network.name: network.path.as_posix() for network in found.networks}
     about |= {
         vote.name: "vote of " + ", ".join(each.name for each in vote.members) for vote in found.ensembles
@@ -181,6 +195,7 @@ def describe(found: Any, prepared: Any, protocol: Any, margins: Any, output_dir:
             if margins
             else []
         ),
+        *(f"crafted  {line}" for line in describe_precision(precision)),
         f"seed     {seed}",
         f"results  {output_dir}",
     ]

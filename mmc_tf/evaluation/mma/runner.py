@@ -17,6 +17,7 @@ from mmc_tf.attacks.compiling import forward
 from mmc_tf.attacks.copies import ModelWithCopy
 from mmc_tf.attacks.oracle import Model, predict
 from mmc_tf.checks import check_number
+from mmc_tf.classifier.crafting_precision import faster_for_all
 from mmc_tf.data import Split
 from mmc_tf.evaluation import store
 from mmc_tf.evaluation.examples import Examples, choose_examples, full_batches
@@ -27,9 +28,11 @@ from mmc_tf.evaluation.mma.networks import Subject
 from mmc_tf.evaluation.mma.runs import Run, craft, judge, plan_runs, seed_of, within
 from mmc_tf.evaluation.mma.settings import KIND, VERSION, Margins, Protocol
 from mmc_tf.evaluation.plan import find_head
+from mmc_tf.evaluation.precision import RECORD, settle_precision
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.records import plain
 from mmc_tf.evaluation.wording import radius
+from mmc_tf.models.precision import PrecisionChoice
 from mmc_tf.models.voting import member_logits
 
 
@@ -90,7 +93,7 @@ def prepare(subjects: Sequence[Subject], image: np.ndarray, protocol: Protocol) 
     Args:
         subjects: the rows.
         image: one image (H, W, C) float32.
-        protocol: the settings.
+        protocol: the settings, with a precision that is settled.
 
     Raises:
         UserError: for a network that the runs cannot attack.
@@ -105,6 +108,26 @@ def prepare(subjects: Sequence[Subject], image: np.ndarray, protocol: Protocol) 
         crafted_on = ModelWithCopy(subject.model, precision=protocol.attack_precision)
         networks.append(Network(subject.name, subject.model, crafted_on, runs, is_vote))
     return networks
+
+
+def settle(
+    subjects: Sequence[Subject],
+    split: Split,
+    protocol: Protocol,
+    output_dir: str | Path,
+    *,
+    resume: bool,
+    precision: PrecisionChoice | None = None,
+) -> tuple[Protocol, PrecisionChoice]:
+    """Return the protocol with one precision for all networks, and why it was chosen (`settle_precision`)."""
+    choice = settle_precision(
+        precision or protocol.attack_precision,
+        lambda: faster_for_all([subject.model for subject in subjects], split.images.shape[1:]),
+        output_dir,
+        resume=resume,
+        read=lambda plan: plan["protocol"]["attack_precision"],
+    )
+    return dataclasses.replace(protocol, attack_precision=choice.precision), choice
 
 
 def describe_plan(
@@ -143,6 +166,7 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     progress: NoProgress | None = None,
+    precision: PrecisionChoice | None = None,
 ) -> dict[str, Any]:
     """Runs the protocol and writes its folder: `results.json`, and the verdicts in `examples.npz`.
 
@@ -162,6 +186,7 @@ def run(
         resume: go on with the protocol in `output_dir`.
         overwrite: replace what is in `output_dir`.
         progress: told of every batch.
+        precision: what `settle` chose; None: it is asked here.
 
     Returns:
         The content of `results.json`.
@@ -172,6 +197,7 @@ def run(
     """
     check_number("batch_size", batch_size, minimum=1, integer=True)
     examples = choose_examples(split)
+    protocol, choice = settle(subjects, split, protocol, output_dir, resume=resume, precision=precision)
     networks = prepare(subjects, examples.first_image(), protocol)
     plan = describe_plan(subjects, split, protocol, margins=margins, seed=seed)
     folder = store.EvaluationFolder.open(output_dir, plan, resume=resume, overwrite=overwrite)
@@ -179,6 +205,7 @@ def run(
     if finished is not None:
         return finished
     count, size = len(networks), len(examples)
+    chosen = folder.remember("precision", choice.as_dict)
     work = Work(
         networks=networks,
         examples=examples,
@@ -215,6 +242,7 @@ def run(
                 subjects, plan["models"], networks, described, spreads, strict=True
             )
         ],
+        RECORD: chosen,
         "images_crafted": work.images_crafted,
         "seconds": work.seconds,
     }
