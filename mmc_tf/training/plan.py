@@ -17,6 +17,7 @@ from mmc_tf.centers import hierarchical_centers, make_centers
 from mmc_tf.checks import argument_error
 from mmc_tf.data import Dataset, Split, load
 from mmc_tf.models import Backbone, BackboneOptions, resolve
+from mmc_tf.models.precision import AUTO, PrecisionChoice
 from mmc_tf.training import runs
 from mmc_tf.training.cluster import check_cluster
 from mmc_tf.training.schedules import default_epochs
@@ -48,6 +49,7 @@ class TrainingPlan:
         settings: of the loop.
         folder: the run's, not yet made.
         command: the command line.
+        precision: what it is trained in and why, once that is settled (`mmc_tf.training.precision`).
     """
 
     flags: dict[str, Any]
@@ -61,6 +63,7 @@ class TrainingPlan:
     settings: LoopSettings
     folder: runs.RunFolder
     command: str
+    precision: PrecisionChoice | None = None
 
     @property
     def monitored(self) -> tuple[str, Split]:
@@ -92,6 +95,7 @@ class TrainingPlan:
             if settings.clip_norm
             else "no gradient clipping"
         )
+        chosen = self.precision
         warmup = f"warm-up over {settings.warmup_steps} steps" if settings.warmup_steps else "no warm-up"
         return "\n".join(
             [
@@ -101,6 +105,7 @@ class TrainingPlan:
                 f"model       {self.model_name}, loss {self.loss}{centers}",
                 f"recipe      {settings.optimizer}, lr {settings.learning_rate:g}, {settings.learning_policy}, "
                 f"{settings.epochs} epochs, batch {settings.batch_size}, {settings.precision}",
+                *([f"precision   {chosen.reason}"] if chosen and chosen.asked == AUTO else []),
                 f"stability   {warmup}, {clip} (--warmup_steps=0 --clip_norm=0 is the papers' bare recipe)",
                 f"penalty     {decay:g} Σw² on convolution kernels (its gradient is {2 * decay:g} w)",
                 f"augmentation flip {settings.flip}, shift {settings.shift:g}",
@@ -124,6 +129,7 @@ class TrainingPlan:
             },
             "model": {"name": self.model_name, "loss": self.loss, **dataclasses.asdict(self.options)},
             "monitored": self.monitored[0],
+            **({"precision": self.precision.as_dict()} if self.precision else {}),
         }
 
 

@@ -35,5 +35,5 @@ def test_what_cannot_be_copied_is_not_measured(network):
 
 def test_a_copy_is_made_of_a_precision_that_was_settled(network):
     assert "auto" in PRECISIONS
-    with pytest.raises(UserError, match="Expected one of bfloat16, float32. Received: precision=auto"):
+    with pytest.raises(UserError, match=r"Expected one of bfloat16, float32\. Received: precision=auto"):
         folded_copy(network, precision="auto")
