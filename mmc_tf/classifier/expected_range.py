@@ -117,9 +117,9 @@ def _leading(model: keras.Model) -> Iterator[tuple[Any, Any]]:
 def _readers(graph: keras.Model, tensors: Sequence[Any]) -> list[tuple[Any, Any]]:
     """The operations of a graph, with their nodes, that read one of the tensors."""
     return [
-        (operation, node)
-        for operation in graph.operations
-        for node in operation._inbound_nodes
+        (node.operation, node)
+        for nodes in graph._nodes_by_depth.values()  # not the layers' own, of which a loaded model leaves some behind
+        for node in nodes
         if any(each is tensor for each in node.input_tensors for tensor in tensors)
     ]
 

@@ -14,8 +14,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from mmc_tf.checks import argument_error
-
 Range = tuple[float, float]
 
 UNIT, BYTES, SIGNED = (0.0, 1.0), (0.0, 255.0), (-1.0, 1.0)
@@ -42,24 +40,6 @@ class RangeTrial:
         lead = self.accuracy - other.accuracy
         variances = (each.accuracy * (1 - each.accuracy) for each in (self, other))
         return lead >= LEAD and lead > 3 * math.sqrt(sum(variances) / self.examples)
-
-
-def check_range(name: str, values: Sequence[float]) -> Range:
-    """Return (low, high).
-
-    Raises:
-        UserError: unless these are two finite numbers in that order.
-    """
-    values = tuple(float(value) for value in values)
-    if len(values) != 2 or not all(map(math.isfinite, values)) or values[0] >= values[1]:
-        shown = ",".join(f"{value:g}" for value in values)
-        raise argument_error(name, "two numbers LOW,HIGH with LOW < HIGH, such as 0,255", shown)
-    return values
-
-
-def name_range(pixels: Range) -> str:
-    """Return a range in words: `0 to 255`."""
-    return f"{pixels[0]:g} to {pixels[1]:g}"
 
 
 def with_range(model: Any, pixels: Range, image_shape: Sequence[int]) -> Any:

@@ -16,7 +16,7 @@ from mmc_tf.attacks.arguments import check_call, check_logits_of
 from mmc_tf.attacks.oracle import Model, call_model
 from mmc_tf.attacks.transfer import METHODS, Transfer
 from mmc_tf.attacks.vote_pgd import STRATEGIES
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import argument_error, check_epsilon
 from mmc_tf.evaluation.presets import Subject, find_entries
 from mmc_tf.evaluation.wording import radius
 from mmc_tf.models import head_call
@@ -230,6 +230,8 @@ def check_attacks(model: Model, image: np.ndarray, attacks: Sequence[tuple[str, 
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
         raise argument_error("attacks", "labels that differ", ", ".join(repeated) + " more than once")
+    for _, attack in attacks:
+        check_epsilon("epsilon", attack.epsilon, norm=attack.norm)
     images, label = image[None], np.zeros(1, np.int32)
     plain = {"indices": None, "seed": 0, "targets": None, "active": None}
     batches = [check_call(model, images, label, **plain, targeted=attack.targeted) for _, attack in attacks]

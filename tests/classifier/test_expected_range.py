@@ -53,6 +53,13 @@ def test_leading_layers_tell_the_range(first, pixels):
     assert expected_range(network(*first)) == pixels
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_model_that_was_saved_says_the_same(tmp_path):
+    for model in (network(layers.Rescaling(1 / 255)), network(normalized(255 * MEAN, 255 * SPREAD))):
+        model.save(tmp_path / "model.keras")
+        assert expected_range(keras.saving.load_model(tmp_path / "model.keras")) == BYTES
+
+
 def test_nested_models_are_opened():
     first = keras.Sequential([layers.RandomFlip(), layers.Rescaling(1 / 255)])
     inputs = keras.Input((8, 8, 3))

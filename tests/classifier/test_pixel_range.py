@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from mmc_tf.checks import UserError
+from mmc_tf.checks import UserError, check_range
 from mmc_tf.classifier.pixel_range import (
     BYTES,
     RANGES,
@@ -12,9 +12,7 @@ from mmc_tf.classifier.pixel_range import (
     UNIT,
     RangeTrial,
     better_range,
-    check_range,
     is_poor,
-    name_range,
     try_ranges,
     with_range,
 )
@@ -93,4 +91,4 @@ def test_a_range_is_two_numbers_in_order(values):
 
 def test_ranges_are_read_and_written():
     assert check_range("input_range", [0, 255]) == BYTES
-    assert [name_range(each) for each in RANGES] == ["0 to 1", "0 to 255", "-1 to 1"]
+    assert RANGES == (UNIT, BYTES, SIGNED)

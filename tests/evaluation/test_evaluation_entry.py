@@ -55,6 +55,7 @@ def flags(**changes):
         "random_start": None,
         "decay": None,
         "objective": None,
+        "input_range": None,
         "adaptive": True,
         "targeted": False,
         "iterate": "any",

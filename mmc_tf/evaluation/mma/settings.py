@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 from typing import Any
 
-from mmc_tf.checks import argument_error, check_choice, check_number
+from mmc_tf.checks import argument_error, check_choice, check_epsilon, check_number
 from mmc_tf.evaluation.presets import MMA_GRIDS, MMA_RUNS, mma_kind
 
 # Of results on disk; 2 has warnings.
@@ -59,6 +59,7 @@ class Protocol:
             raise argument_error("epsilon", "one radius or more", "none")
         for epsilon in self.epsilons:
             check_number("epsilon", epsilon, above=0)
+            check_epsilon("epsilon", epsilon, norm=self.norm)
         if len(set(self.epsilons)) < len(self.epsilons):
             raise argument_error("epsilon", "radii that differ", ", ".join(f"{e:g}" for e in self.epsilons))
         check_number("step_share", self.step_share, above=0)
