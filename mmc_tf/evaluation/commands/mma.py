@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from mmc_tf import files
-from mmc_tf.checks import argument_error, check_number, parse_number
+from mmc_tf.checks import argument_error, check_number, check_range, parse_number
 from mmc_tf.evaluation import store
-from mmc_tf.evaluation.wording import radius
+from mmc_tf.evaluation.wording import radius, warning_lines
 
 SUMMARY = "attack a set of networks, each also by the others' images: the MMA paper's tables"
 
@@ -58,6 +58,11 @@ def define(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what images are crafted in: float32, bfloat16, or auto, the faster of them here (default); verdicts are "
         "in float32",
+    )
+    add(
+        "--input_range",
+        metavar="LOW,HIGH",
+        help="pixels that the networks take, such as 0,255 (default: 0,1)",
     )
     add("--cw", action="store_true", help="also C&W-l2 distances, which is slow")
     add("--cw_examples", type=int, metavar="N", help="of the first so many images (default: 1000)")
@@ -107,7 +112,11 @@ def run(arguments: argparse.Namespace) -> str:
     if arguments.output_dir is not None:
         store.check_folder(arguments.output_dir, resume=arguments.resume, overwrite=arguments.overwrite)
     files.check_writable("output_dir", arguments.output_dir or RESULTS_DIR, probe=not arguments.dry_run)
-    return _run(arguments, found, protocol, margins)
+    input_range = None
+    if arguments.input_range is not None:
+        words = arguments.input_range.split(",")
+        input_range = check_range("input_range", [parse_number("input_range", word) for word in words])
+    return _run(arguments, found, protocol, margins, input_range)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -120,15 +129,20 @@ def _check(arguments: argparse.Namespace) -> None:
             raise argument_error(name, "--cw beside it", getattr(arguments, name))
 
 
-def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any) -> str:
+def _run(
+    arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any, input_range: Any = None
+) -> str:
     """The part that needs TensorFlow."""
     from mmc_tf.evaluation.entry import choose_output_dir
     from mmc_tf.evaluation.mma import networks, report, runner, settings, tables
+    from mmc_tf.evaluation.mma.pixels import find_other_ranges
     from mmc_tf.evaluation.progress import ProgressBar
     from mmc_tf.report.attempt import try_report
 
-    subjects, split = networks.load(found), found.dataset.test
-    content = runner.describe_plan(subjects, split, protocol, margins=margins, seed=arguments.seed)
+    subjects, split = networks.load(found, input_range=input_range), found.dataset.test
+    content = runner.describe_plan(
+        subjects, split, protocol, margins=margins, seed=arguments.seed, input_range=input_range
+    )
     if arguments.output_dir is None:
         output_dir = choose_output_dir(settings.KIND, content, resume=arguments.resume)
     else:
@@ -139,7 +153,8 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
     prepared = runner.prepare(subjects, split.part(0, 1).as_float()[0], protocol)
     text = describe(found, prepared, protocol, margins, output_dir, seed=arguments.seed, precision=precision)
     if arguments.dry_run:
-        return text
+        findings = [] if input_range else find_other_ranges(subjects, split)
+        return "\n".join([text, *warning_lines(finding.as_dict() for finding in findings)])
     print(text, flush=True)
     results = runner.run(
         subjects,
@@ -153,6 +168,7 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
         command=shlex.join(["python", "-m", "mmc_tf.evaluation", *sys.argv[1:]]),
         progress=ProgressBar(),
         precision=precision,
+        input_range=input_range,
         **how,
     )
     report.write_tables(results, output_dir)

@@ -25,13 +25,14 @@ from mmc_tf.evaluation.fingerprints import fingerprint_model, fingerprint_split,
 from mmc_tf.evaluation.mma import figures
 from mmc_tf.evaluation.mma.doubts import find_doubts
 from mmc_tf.evaluation.mma.networks import Subject
+from mmc_tf.evaluation.mma.pixels import find_other_ranges
 from mmc_tf.evaluation.mma.runs import Run, craft, judge, plan_runs, seed_of, within
 from mmc_tf.evaluation.mma.settings import KIND, VERSION, Margins, Protocol
 from mmc_tf.evaluation.plan import find_head
 from mmc_tf.evaluation.precision import RECORD, settle_precision
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.records import plain
-from mmc_tf.evaluation.wording import radius
+from mmc_tf.evaluation.wording import radius, warning_lines
 from mmc_tf.models.precision import PrecisionChoice
 from mmc_tf.models.voting import member_logits
 
@@ -131,10 +132,16 @@ def settle(
 
 
 def describe_plan(
-    subjects: Sequence[Subject], split: Split, protocol: Protocol, *, margins: Margins | None, seed: int
+    subjects: Sequence[Subject],
+    split: Split,
+    protocol: Protocol,
+    *,
+    margins: Margins | None,
+    seed: int,
+    input_range: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """What is evaluated, as plain data: a resumed protocol must match it."""
-    return {
+    return ({} if input_range is None else {"input_range": list(input_range)}) | {
         "kind": KIND,
         "schema_version": f"{KIND}-{VERSION}",
         "seed": seed,
@@ -167,6 +174,7 @@ def run(
     overwrite: bool = False,
     progress: NoProgress | None = None,
     precision: PrecisionChoice | None = None,
+    input_range: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Runs the protocol and writes its folder: `results.json`, and the verdicts in `examples.npz`.
 
@@ -187,6 +195,8 @@ def run(
         overwrite: replace what is in `output_dir`.
         progress: told of every batch.
         precision: what `settle` chose; None: it is asked here.
+        input_range: (low, high) of the pixels that `networks.load` gives the subjects, for the record; None: [0, 1],
+            and what looks otherwise is refused or warned of.
 
     Returns:
         The content of `results.json`.
@@ -197,15 +207,19 @@ def run(
     """
     check_number("batch_size", batch_size, minimum=1, integer=True)
     examples = choose_examples(split)
+    other_ranges = find_other_ranges(subjects, split) if input_range is None else []
     protocol, choice = settle(subjects, split, protocol, output_dir, resume=resume, precision=precision)
     networks = prepare(subjects, examples.first_image(), protocol)
-    plan = describe_plan(subjects, split, protocol, margins=margins, seed=seed)
+    plan = describe_plan(subjects, split, protocol, margins=margins, seed=seed, input_range=input_range)
     folder = store.EvaluationFolder.open(output_dir, plan, resume=resume, overwrite=overwrite)
     finished = folder.results()
     if finished is not None:
         return finished
     count, size = len(networks), len(examples)
     chosen = folder.remember("precision", choice.as_dict)
+    progress = progress or NoProgress()
+    for line in warning_lines(finding.as_dict() for finding in other_ranges):
+        progress.warn(line)
     work = Work(
         networks=networks,
         examples=examples,
@@ -213,7 +227,7 @@ def run(
         protocol=protocol,
         seed=seed,
         batch_size=min(batch_size, size),
-        progress=progress or NoProgress(),
+        progress=progress,
         wrong=np.zeros((count, size), bool),
         broken=np.zeros((len(protocol.epsilons), count, count, size), bool),
     )
@@ -246,7 +260,7 @@ def run(
         "images_crafted": work.images_crafted,
         "seconds": work.seconds,
     }
-    results["warnings"] = [finding.as_dict() for finding in find_doubts(results)]
+    results["warnings"] = [finding.as_dict() for finding in [*other_ranges, *find_doubts(results)]]
     white_box, combined = figures.surviving(work.wrong, work.broken)
     arrays = {
         "index": examples.indices,
