@@ -31,6 +31,13 @@ def define(flag_values: absl_flags.FlagValues) -> None:
         "Runs or .keras files whose majority vote is attacked, instead of --checkpoint.",
     )
     define(
+        "input_range",
+        ListOf(Number()),
+        None,
+        "LOW,HIGH: the pixels that the networks take, such as 0,255; images, radii and steps stay in [0, 1].",
+        default_text="0,1, and a network that seems to take others is refused or warned of",
+    )
+    define(
         "attack",
         ListOf(Name(ATTACK_SPELLINGS, choices=(*ATTACK_NORMS, "help"))),
         None,
@@ -115,9 +122,10 @@ def define(flag_values: absl_flags.FlagValues) -> None:
     )
     define(
         "attack_precision",
-        Name(choices=("float32", "bfloat16")),
-        "float32",
-        "What the steps of the attacks are computed in; bfloat16 is faster. Success is always judged in float32.",
+        Name(choices=("float32", "bfloat16", "auto")),
+        "auto",
+        "What the steps of the attacks are computed in; auto: the faster on this machine, by measurement. Success is "
+        "always judged in float32.",
     )
     define(
         "diagnose",

@@ -11,7 +11,7 @@ from flags.names import ATTACK_NORMS, ENSEMBLE_ATTACKS, LEAST_DISTANCE, SETTING_
 from flags.refusals import check_default_epsilon, check_norm, contradiction
 from flags.resolve_original import translate
 from flags.resolve_released import check_released
-from mmc_tf.checks import argument_error, format_number
+from mmc_tf.checks import argument_error, check_epsilon, format_number
 
 # What a preset sets; its attacks can still be chosen by name, norm and radius.
 PRESET_SETS = {"adaptive", "transfer_from", *SETTING_ATTACKS, *PARAMETERS} - {"epsilon", "norm"}
@@ -64,6 +64,9 @@ def _check_shard(num_shards: int | None, shard_index: int | None) -> None:
 
 def _check_radii(attacks: Iterable[str], norm: str | None, epsilon: Sequence[float] | None) -> None:
     for attack in attacks:
+        if attack not in UNBOUNDED:
+            for radius in epsilon or ():
+                check_epsilon("epsilon", radius, norm=norm or ATTACK_NORMS[attack][0])
         if epsilon is None and attack not in (*UNBOUNDED, *LEAST_DISTANCE):
             check_default_epsilon(norm or ATTACK_NORMS[attack][0])
 

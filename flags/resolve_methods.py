@@ -7,7 +7,7 @@ from typing import Any
 
 from flags.names import METHOD_FLAGS, METHOD_NORMS, METHODS, is_cifar
 from flags.refusals import check_default_epsilon, check_norm, contradiction
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import argument_error, check_epsilon
 
 # MMA, Appendix C, and its authors' code where the two differ: d_max and e_min by norm and kind of images.
 _MARGINS = {
@@ -85,6 +85,7 @@ def _lengths(values: dict[str, Any], norm: str) -> dict[str, Any]:
     if epsilon is None:
         check_default_epsilon(norm)
         epsilon = 8 / 255 if cifar else 0.3
+    check_epsilon("epsilon", epsilon, norm=norm)
     if method == "free":
         return {"epsilon": epsilon, "num_steps": 1, "step_size": step_size or epsilon}
     if method == "fast":

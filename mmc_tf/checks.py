@@ -80,6 +80,32 @@ def check_number(
     return value
 
 
+def check_range(name: str, values: Iterable[float]) -> tuple[float, float]:
+    """Return (low, high).
+
+    Raises:
+        UserError: unless these are two finite numbers in that order.
+    """
+    values = tuple(float(value) for value in values)
+    if len(values) != 2 or not all(map(math.isfinite, values)) or values[0] >= values[1]:
+        shown = ",".join(f"{value:g}" for value in values)
+        raise argument_error(name, "two numbers LOW,HIGH with LOW < HIGH, such as 0,255", shown)
+    return values
+
+
+def check_epsilon(name: str, epsilon: float | None, *, norm: str) -> None:
+    """Makes sure that a radius in linf is one in pixels of [0, 1], not in grey levels.
+
+    Raises:
+        UserError: for one beyond 1, which names what may have been meant: 8 is 8/255.
+    """
+    if norm == "linf" and epsilon is not None and epsilon > 1:
+        expected = (
+            f"a radius <= 1 in linf, since pixels are in [0, 1] ({epsilon:g} grey levels are {epsilon:g}/255)"
+        )
+        raise argument_error(name, expected, format_number(epsilon))
+
+
 def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
     """Returns `value` if it is one of `choices`.
 

@@ -19,10 +19,11 @@ FILES = sorted(
 ROOMS = {
     **dict.fromkeys(["mmc_tf", "checks", "registry", "files", "command_line"], "ground"),
     **dict.fromkeys(["centers", "sphere"], "centers"),
-    **{room: room for room in ("data", "models", "losses", "layers", "attacks")},
+    **{room: room for room in ("data", "models", "losses", "layers", "classifier", "attacks")},
     **{room: room for room in ("report", "acceptance", "training", "evaluation", "experiments", "compat")},
 }
-BELOW_ATTACKS = {"ground", "centers", "data", "models", "losses"}
+BELOW_CLASSIFIER = {"ground", "centers", "data", "models", "losses"}
+BELOW_ATTACKS = BELOW_CLASSIFIER | {"classifier"}
 ALLOWED = {
     "ground": set(),
     "centers": {"ground"},
@@ -30,6 +31,7 @@ ALLOWED = {
     "models": {"ground", "centers"},
     "losses": {"ground", "centers", "models"},
     "layers": {"models", "losses"},
+    "classifier": BELOW_CLASSIFIER,
     "attacks": BELOW_ATTACKS,
     "compat": BELOW_ATTACKS,
     "report": {"ground"},

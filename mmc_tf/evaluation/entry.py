@@ -11,16 +11,22 @@ import tensorflow as tf
 
 from mmc_tf import attacks as attack_room
 from mmc_tf.attacks import Source
+from mmc_tf.classifier.pixel_range import with_range
 from mmc_tf.data import Split
 from mmc_tf.evaluation import plan, store, tables
 from mmc_tf.evaluation.checkpoints import Network, load_network
-from mmc_tf.evaluation.examples import Shard
-from mmc_tf.evaluation.fingerprints import Attacks, describe_plan
+from mmc_tf.evaluation.diagnostics import find_in_pixels
+from mmc_tf.evaluation.examples import Shard, choose_examples
+from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, precision_of
+from mmc_tf.evaluation.pixels import look_at_pixels, refuse_other_range
+from mmc_tf.evaluation.precision import describe_precision, measure_precision, settle_precision
 from mmc_tf.evaluation.preflight import RESULTS_DIR, Target, prepare
 from mmc_tf.evaluation.probes import describe_panel
 from mmc_tf.evaluation.progress import NoProgress, ProgressBar
 from mmc_tf.evaluation.report.build import try_report
 from mmc_tf.evaluation.runner import evaluate
+from mmc_tf.evaluation.wording import pixel_range, warning_lines
+from mmc_tf.models.precision import PrecisionChoice
 from mmc_tf.training import runs
 from mmc_tf.training.distribution import make_strategy
 
@@ -53,8 +59,15 @@ def choose_output_dir(
     return path
 
 
-def load_sources(paths: Sequence[Path]) -> list[Source]:
+def load_sources(
+    paths: Sequence[Path], image_shape: Sequence[int] = (), input_range: Sequence[float] | None = None
+) -> list[Source]:
     """The networks to craft on, named as their runs; by their whole path where two runs share a name.
+
+    Args:
+        paths: of the runs.
+        image_shape: (H, W, C).
+        input_range: (low, high) of the pixels that they take; None: [0, 1].
 
     Raises:
         UserError: if one cannot be read.
@@ -65,7 +78,10 @@ def load_sources(paths: Sequence[Path]) -> list[Source]:
         networks.append(Network(model, path, config, chosen=False))
     names = [network.name for network in networks]
     return [
-        Source(name if names.count(name) == 1 else path.as_posix(), network.model)
+        Source(
+            name if names.count(name) == 1 else path.as_posix(),
+            with_range(network.model, tuple(input_range), image_shape) if input_range else network.model,
+        )
         for name, path, network in zip(names, paths, networks, strict=True)
     ]
 
@@ -80,8 +96,9 @@ def describe(
     seed: int,
     diagnose: bool = False,
     shard: Shard | None = None,
-    attack_precision: str = "float32",
+    precision: PrecisionChoice | None = None,
     detection: bool = False,
+    input_range: Sequence[float] | None = None,
     notes: Sequence[str] = (),
 ) -> str:
     """The plan as the script prints it before it begins, with what was understood of the original's flags."""
@@ -93,12 +110,18 @@ def describe(
         f"network  {network.title()}",
         *(f"{'found' if number == 0 else '':9}{note}" for number, note in enumerate(network.notes())),
         f"images   {_describe_images(len(split), shard)} of {source}",
+        *([f"pixels   {pixel_range(input_range)} for the network; radii in [0, 1]"] if input_range else []),
         *(
             f"{'attacks' if number == 0 else '':9}"
             f"{plan.describe_attack(label, attack, plan.head_climbed(network.model, attack, image), classes)}"
             for number, (label, attack) in enumerate(attacks)
         ),
-        *(["crafted  in bfloat16, judged in float32"] if attack_precision == "bfloat16" else []),
+        *(
+            ["note     within linf 1 every image is allowed; one grey level is 1/255"]
+            if any((attack.norm, attack.epsilon) == ("linf", 1.0) for _, attack in attacks)
+            else []
+        ),
+        *(f"crafted  {line}" for line in (describe_precision(precision) if precision else [])),
         *([f"probes   {describe_panel(attacks, network.model, image)}"] if diagnose else []),
         *(
             ["scores   of clean and adversarial images, and how well they tell them apart"]
@@ -110,6 +133,19 @@ def describe(
         f"results  {output_dir}",
     ]
     return "\n".join(lines)
+
+
+def _look_at_pixels(network: Network, target: Target, input_range: Sequence[float] | None) -> list[str]:
+    """The warnings of a dry run on the range of the pixels.
+
+    Raises:
+        UserError: if the network expects another one.
+    """
+    if input_range is not None:
+        return []
+    figures = look_at_pixels(network.model, choose_examples(target.dataset.test, shard=target.shard))
+    refuse_other_range(figures)
+    return warning_lines(finding.as_dict() for finding in find_in_pixels(figures))
 
 
 def _describe_images(size: int, shard: Shard | None) -> str:
@@ -149,7 +185,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
     """As `evaluate_from_flags`, in the scope of the devices' strategy, in which the networks are read too."""
     network, dataset = load_network(target), target.dataset
     image = dataset.test.part(0, 1).as_float()[0]
-    sources = load_sources(target.sources)
+    sources = load_sources(target.sources, image.shape, flags.input_range)
     head = plan.find_head(network.model, image)
     attacks = plan.plan_attacks(
         flags, dataset=dataset.name, sources=sources, head=head, is_vote=bool(target.members)
@@ -164,12 +200,20 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         attack_precision=flags.attack_precision,
         seed=flags.seed,
         shard=target.shard,
+        input_range=flags.input_range,
     )
     if flags.output_dir is None:
         output_dir = choose_output_dir(network.name, content, resume=flags.resume)
     else:
         output_dir = Path(flags.output_dir)
     store.EvaluationFolder.check(output_dir, content, resume=flags.resume, overwrite=flags.overwrite)
+    precision = settle_precision(
+        flags.attack_precision,
+        lambda: measure_precision(network.model, image.shape, target.shard),
+        output_dir,
+        resume=flags.resume,
+        read=precision_of,
+    )
     text = describe(
         network,
         dataset.test,
@@ -179,12 +223,13 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         seed=flags.seed,
         diagnose=flags.diagnose,
         shard=target.shard,
-        attack_precision=flags.attack_precision,
+        precision=precision,
         detection=flags.detection,
+        input_range=flags.input_range,
         notes=flags.original,
     )
     if flags.dry_run:
-        return text
+        return "\n".join([text, *_look_at_pixels(network, target, flags.input_range)])
     print(text)
     results = evaluate(
         network.model,
@@ -205,9 +250,10 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         resume=flags.resume,
         overwrite=flags.overwrite,
         progress=progress,
-        attack_precision=flags.attack_precision,
+        attack_precision=precision,
         diagnose=flags.diagnose,
         detection=flags.detection,
+        input_range=flags.input_range,
     )
     drawn = [try_report(output_dir)] if flags.report else []
     return "\n".join(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -76,13 +76,14 @@ def describe_plan(
     diagnose: bool = False,
     attack_precision: str = "float32",
     detection: bool = False,
+    input_range: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """What is evaluated, as plain data: two evaluations of equal plans have equal verdicts.
 
-    The batch size is not part of it: verdicts do not depend on it, and a run that ended for want of memory
-    may go on with a smaller one. `shard` and `indices_sha256` are there only where not all examples are meant,
-    `diagnose` only where probes are run beside the attacks, `detection` only where images are scored,
-    `attack_precision` only where it is not float32.
+    The batch size is not part of it: verdicts do not depend on it, and a run that ended for want of memory may go on
+    with a smaller one. `shard` and `indices_sha256` are there only where not all examples are meant, `input_range`
+    only where one was given, `diagnose` only where probes are run beside the attacks, `detection` only where images
+    are scored, `attack_precision` only where it is not float32; `auto`, as long as nothing is chosen, fits any.
     """
     part = {} if shard is None else {"shard": shard.as_dict()}
     if indices is not None:
@@ -93,6 +94,8 @@ def describe_plan(
         part["detection"] = True
     if attack_precision != "float32":
         part["attack_precision"] = attack_precision
+    if input_range is not None:
+        part["input_range"] = [float(value) for value in input_range]
     return part | {
         "schema_version": SCHEMA_VERSION,
         "seed": seed,
@@ -108,3 +111,8 @@ def describe_plan(
             for label, attack in attacks
         ],
     }
+
+
+def precision_of(plan: Mapping[str, Any]) -> str:
+    """What the attacks of a plan compute in."""
+    return plan.get("attack_precision", "float32")

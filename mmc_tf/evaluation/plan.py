@@ -16,7 +16,7 @@ from mmc_tf.attacks.blindness import MOST_IMAGES, settle_blindness
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.transfer import METHODS, Transfer
 from mmc_tf.attacks.vote_pgd import STRATEGIES
-from mmc_tf.checks import argument_error, falls_short
+from mmc_tf.checks import argument_error, check_epsilon, falls_short
 from mmc_tf.classifier import Classifier, look_at
 from mmc_tf.classifier.look import check_finite
 from mmc_tf.data import Split
@@ -253,6 +253,8 @@ def check_attacks(model: Model, image: np.ndarray, attacks: Sequence[tuple[str, 
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
         raise argument_error("attacks", "labels that differ", ", ".join(repeated) + " more than once")
+    for _, attack in attacks:
+        check_epsilon("epsilon", attack.epsilon, norm=attack.norm)
     images, label = image[None], np.zeros(1, np.int32)
     plain = {"indices": None, "seed": 0, "targets": None, "active": None}
     classifier = Classifier.of(model)

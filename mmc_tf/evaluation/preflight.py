@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mmc_tf import data, files
-from mmc_tf.checks import argument_error, check_choice
+from mmc_tf.checks import argument_error, check_choice, check_range
 from mmc_tf.compat import Findings, Released, prepare_released, read_findings
 from mmc_tf.compat.released import find_loss
 from mmc_tf.evaluation import store
@@ -33,6 +33,7 @@ class TargetOptions(Protocol):
     epsilon: list[float] | None
     transfer_from: list[str] | None
     objective: str | None
+    input_range: list[float] | None
     checkpoint: str | None
     ensemble: list[str] | None
     released_weights: str | None
@@ -90,6 +91,8 @@ def prepare(options: TargetOptions) -> Target | None:
         return None
     if options.resume and options.overwrite:
         raise argument_error("overwrite", "not both `resume` and `overwrite`", True)
+    if options.input_range is not None:
+        check_range("input_range", options.input_range)
     shard = None if options.num_shards is None else Shard(options.shard_index, options.num_shards)
     released = _read_released(options)
     members = _find_places(options.ensemble, options, argument="ensemble")

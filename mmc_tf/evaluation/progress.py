@@ -1,10 +1,12 @@
-"""What an evaluation says while it works: a bar, or nothing."""
+"""What an evaluation says while it works: warnings, and a bar or none."""
 
 from __future__ import annotations
 
+import warnings
+
 
 class NoProgress:
-    """Says nothing; the grammar of all of them, so that no caller asks whether there is one."""
+    """Draws nothing; the grammar of all of them, so that no caller asks whether there is one."""
 
     def start(self, label: str, total: int, done: int = 0) -> None:
         """A stage begins: `total` examples, of which `done` are on disk from an earlier run."""
@@ -14,6 +16,10 @@ class NoProgress:
 
     def finish(self) -> None:
         """The stage is over."""
+
+    def warn(self, line: str) -> None:
+        """Says what must be known before the attacks begin: to a program, as a warning of Python's."""
+        warnings.warn(line, stacklevel=3)
 
 
 class ProgressBar(NoProgress):
@@ -29,6 +35,10 @@ class ProgressBar(NoProgress):
         self._bar = tqdm(
             total=total, initial=done, desc=label, unit="image", dynamic_ncols=True, disable=None
         )
+
+    def warn(self, line: str) -> None:
+        """Prints the line."""
+        print(line, flush=True)
 
     def advance(self, count: int) -> None:
         """Moves the bar."""

@@ -15,17 +15,20 @@ import tensorflow as tf
 from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.ensemble import Ensemble, Stages
 from mmc_tf.attacks.oracle import Model
-from mmc_tf.checks import check_choice, check_number
+from mmc_tf.checks import check_choice, check_number, check_range
 from mmc_tf.classifier import Classifier
 from mmc_tf.classifier.notes import told_elsewhere
+from mmc_tf.classifier.pixel_range import with_range
 from mmc_tf.data import Split
 from mmc_tf.evaluation import records, store
 from mmc_tf.evaluation.clean import predict_clean, score_clean
 from mmc_tf.evaluation.detection import SCORES
+from mmc_tf.evaluation.diagnostics import find_clean_accuracy_difference, find_in_pixels
 from mmc_tf.evaluation.examples import Examples, Shard, choose_examples, full_batches
 from mmc_tf.evaluation.features import gather_features
-from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, versions
+from mmc_tf.evaluation.fingerprints import Attacks, describe_plan, precision_of, versions
 from mmc_tf.evaluation.outcomes import Outcome, tally, to_arrays
+from mmc_tf.evaluation.pixels import look_at_pixels, refuse_other_range, tells
 from mmc_tf.evaluation.plan import (
     check_attacks,
     count_classes_of,
@@ -34,12 +37,15 @@ from mmc_tf.evaluation.plan import (
     name_attack,
     settle_objectives,
 )
+from mmc_tf.evaluation.precision import RECORD, measure_precision, settle_precision
 from mmc_tf.evaluation.probes import examine, look_at_output
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.rounding import judge_rounded
 from mmc_tf.evaluation.samples import Samples, choose
 from mmc_tf.evaluation.scoring import score_images
+from mmc_tf.evaluation.wording import warning_lines
 from mmc_tf.models.folding import PRECISIONS
+from mmc_tf.models.precision import PrecisionChoice
 
 
 def _rows(batch_size: int) -> int:
@@ -175,6 +181,16 @@ def _pictures(work: _Work) -> dict[str, dict[str, np.ndarray]]:
     return pictures
 
 
+def _warn(
+    progress: NoProgress, diagnosis: Mapping[str, Any], measured: float, recorded: float | None, examples: int
+) -> None:
+    """Says what is wrong with the clean images, before anybody waits for numbers that mean something else."""
+    findings = find_clean_accuracy_difference(measured, recorded, examples=examples)
+    findings += find_in_pixels(diagnosis["pixels"]) if "pixels" in diagnosis else []
+    for line in warning_lines(finding.as_dict() for finding in findings):
+        progress.warn(line)
+
+
 def _probe(work: _Work, attacks: Attacks, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """The figures of the diagnosis; an interrupted run's own ones are kept."""
     return work.folder.remember(
@@ -208,8 +224,9 @@ def evaluate(
     overwrite: bool = False,
     progress: NoProgress | None = None,
     diagnose: bool = False,
-    attack_precision: str = "float32",
+    attack_precision: str | PrecisionChoice = "auto",
     detection: bool = False,
+    input_range: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
     """Attacks the correctly classified examples of a split and writes the evaluation's folder.
 
@@ -237,17 +254,20 @@ def evaluate(
         overwrite: replace the evaluation in `output_dir`.
         progress: told of every batch.
         diagnose: run the probes of `mmc_tf.evaluation.probes` beside the attacks.
-        attack_precision: `float32` or `bfloat16`, what attacks compute in (`Classifier.crafting`). Success is always
-            judged by `model` itself.
+        attack_precision: `float32` or `bfloat16`, what attacks compute in (`Classifier.crafting`); `auto`: the
+            faster on this machine, by measurement, and what the first run chose where one is resumed. Success is
+            always judged by `model` itself.
         detection: score clean and adversarial images and say how well the scores tell them apart
             (`mmc_tf.evaluation.detection`).
+        input_range: (low, high), the pixels that `model` expects: it is given low + x·(high − low). Images, radii and
+            steps stay in [0, 1]. None: it expects [0, 1], and what looks otherwise is refused or warned of.
 
     Returns:
         The content of `results.json`.
 
     Raises:
-        UserError: for bad arguments, an `output_dir` in use, or one that holds an evaluation of something
-        else. OSError: if the folder cannot be written.
+        UserError: for bad arguments, a model that expects pixels of another range, an `output_dir` in use, or one that
+        holds an evaluation of something else. OSError: if the folder cannot be written.
 
     Example:
         >>> from mmc_tf.attacks import make
@@ -257,41 +277,61 @@ def evaluate(
         0.12
     """
     check_number("batch_size", batch_size, minimum=1, integer=True)
-    check_choice("attack_precision", attack_precision, PRECISIONS)
+    if not isinstance(attack_precision, PrecisionChoice):
+        check_choice("attack_precision", attack_precision, PRECISIONS)
     examples = choose_examples(split, indices=indices, shard=shard)
     image = examples.first_image()
+    given = model
+    if input_range is not None:
+        input_range = check_range("input_range", input_range)
+        model = with_range(given, input_range, image.shape)
     check_attacks(model, image, attacks)
     settle_objectives(model, attacks, split)
+    pixels = look_at_pixels(model, examples) if input_range is None else {}
+    refuse_other_range(pixels)
+    choice = settle_precision(
+        attack_precision,
+        lambda: measure_precision(model, image.shape, shard),
+        output_dir,
+        resume=resume,
+        read=precision_of,
+    )
     plan = describe_plan(
-        model,
+        given,
         split,
         attacks,
         seed=seed,
         indices=indices,
         shard=shard,
         diagnose=diagnose,
-        attack_precision=attack_precision,
+        attack_precision=choice.precision,
         detection=detection,
+        input_range=input_range,
     )
     folder = store.EvaluationFolder.open(output_dir, plan, resume=resume, overwrite=overwrite)
     finished = folder.results()
     if finished is not None:
         return finished
+    why_precision = folder.remember("precision", choice.as_dict)
     progress = progress or NoProgress()
     rows = _rows(min(batch_size, len(examples)))
     clean = predict_clean(model, examples, folder, rows, progress)
     correct = clean == examples.labels
-    diagnosis = folder.remember("output", lambda: {"output": look_at_output(model, examples)})
+    told = {"pixels": pixels} if tells(pixels) else {}
+    diagnosis = folder.remember("output", lambda: {"output": look_at_output(model, examples)} | told)
+    recorded = (model_info or {}).get("clean_accuracy")
+    _warn(progress, diagnosis, float(correct.mean()), recorded, len(examples))
     num_classes = count_classes_of(model, image)
     chosen = choose(examples.indices, examples.labels, correct, num_classes=num_classes)
     samples = Samples(chosen, examples.indices[chosen], examples.take(chosen)[0])
-    attacked = Classifier.of(model).crafting(attack_precision)
+    attacked = Classifier.of(model).crafting(choice.precision)
     work = _Work(model, attacked, examples, folder, seed, rows, progress, samples, clean, detection)
     outcomes = []
     for number, (label, attack) in enumerate(attacks):
         samples.begin_attack()
         outcomes.append(_attack_all(work, attack, stage=f"attack-{number}", label=label, correct=correct))
     about = {"labels": examples.labels, "clean": clean}
+    asked = {} if input_range is None else {"input_range": list(input_range)}
     if detection:
         about["clean_scores"] = score_clean(model, examples, folder, rows)
     diagnosis |= _probe(work, attacks, outcomes) if diagnose else {}
@@ -302,13 +342,12 @@ def evaluate(
         "versions": versions(),
         "seed": seed,
         "batch_size": batch_size,
-        "attack_precision": attack_precision,
-        "model": records.plain(dict(model_info or {})) | {"num_classes": num_classes} | plan["model"],
+        "attack_precision": choice.precision,
+        RECORD: why_precision,
+        "model": records.plain(dict(model_info or {})) | {"num_classes": num_classes} | plan["model"] | asked,
         "dataset": records.plain(dict(dataset_info or {})) | {"sha256": plan["examples"]["sha256"]},
         **({"shard": shard.as_dict()} if shard else {}),
-        **tally(
-            outcomes, **about, recorded_accuracy=(model_info or {}).get("clean_accuracy"), diagnosis=diagnosis
-        ),
+        **tally(outcomes, **about, recorded_accuracy=recorded, diagnosis=diagnosis),
     }
     arrays = to_arrays(outcomes, **about, indices=examples.indices)
     folder.finish(results, arrays, _pictures(work))

@@ -23,6 +23,11 @@ def radius(value: float) -> str:
     return short if float(short) == value else format_number(value)
 
 
+def pixel_range(bounds: Sequence[float]) -> str:
+    """A range of pixels: `0 to 255`."""
+    return f"{bounds[0]:g} to {bounds[1]:g}"
+
+
 def warning_lines(warnings: Iterable[Mapping[str, str]]) -> list[str]:
     """One line of each warning of `results.json`, as it is printed."""
     return [

@@ -78,7 +78,7 @@ def _all(plan: DataPlan) -> dict[str, DataPlan]:
 
 
 _TINY = {"epochs": 1, "train_size": 100, "batch_size": 50, "warmup_steps": 0, "learning_policy": "constant"}
-_QUICK = {"learning_policy": "cosine", "precision": "mixed_bfloat16"}
+_QUICK = {"learning_policy": "cosine", "precision": "auto"}
 _PAPERS = {"batch_size": 50, "lr": 0.01}
 
 BUDGETS.register("smoke")(
@@ -94,7 +94,7 @@ BUDGETS.register("smoke")(
                 examples=20,
             )
         ),
-        evaluation={"batch_size": 20},
+        evaluation={"batch_size": 20, "attack_precision": "float32"},
         max_steps=2,
         max_rows=2,
         in_process=True,
@@ -126,7 +126,7 @@ BUDGETS.register("short")(
                 for name in ("cifar10", "cifar100")
             },
         },
-        evaluation={"attack_precision": "bfloat16", "batch_size": 100},
+        evaluation={"attack_precision": "auto", "batch_size": 100},
     )
 )
 BUDGETS.register("paper")(

@@ -25,6 +25,7 @@ from mmc_tf import data, files
 from mmc_tf.checks import UserError
 from mmc_tf.experiments.budgets import Budget, DataPlan
 from mmc_tf.experiments.execution import format_flags, run_command
+from mmc_tf.models.precision import AUTO
 from mmc_tf.training import runs
 
 if TYPE_CHECKING:
@@ -278,9 +279,16 @@ def _words(attack: str | Sequence[str]) -> list[str]:
     return [attack] if isinstance(attack, str) else list(attack)
 
 
+# Names of what is chosen by measurement: those of the days before, so that what was made then is found again.
+_CHOSEN = {"precision": "mixed_bfloat16", "attack_precision": "bfloat16"}
+
+
 def _name(words: Sequence[str], content: Mapping[str, Any]) -> str:
     """A folder's name: readable words, and a digest of everything."""
-    text = json.dumps(content, sort_keys=True, default=str)
+    named = {
+        key: _CHOSEN[key] if value == AUTO and key in _CHOSEN else value for key, value in content.items()
+    }
+    text = json.dumps(named, sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     stem = "-".join(re.sub(r"[^a-z0-9_]+", "-", word.lower()).strip("-") for word in words if word)
     return f"{stem[:80]}-{digest}"

@@ -12,7 +12,9 @@ from mmc_tf.checks import check_choice
 from mmc_tf.models.activations import RisingLeakyReLU
 from mmc_tf.models.convolution import GrayConv2D
 
-PRECISIONS = ("float32", "bfloat16")
+# What a copy computes in; and what one may ask for: `auto` is settled by measurement before there is a copy.
+COMPUTED = ("float32", "bfloat16")
+PRECISIONS = (*COMPUTED, "auto")
 _GRAPHS = ("Functional", "Sequential")  # by name: a subclass may do more in its `call` than its graph says
 _REGULARIZERS = ("kernel_regularizer", "bias_regularizer", "activity_regularizer")
 _CONVOLUTIONS = (keras.layers.Conv2D, GrayConv2D)
@@ -82,7 +84,7 @@ def folded_copy(model: Any, *, precision: str = "float32") -> Any:
         >>> any(isinstance(layer, keras.layers.BatchNormalization) for layer in folded_copy(model).layers)
         False
     """
-    check_choice("precision", precision, PRECISIONS)
+    check_choice("precision", precision, COMPUTED)
     if not _is_graph(model):
         return model
     layers = _all_layers(model)

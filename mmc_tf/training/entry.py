@@ -24,6 +24,7 @@ from mmc_tf.training.methods import make_monitors, make_recipe, margin_limit
 from mmc_tf.training.monitors.zero_gradients import describe_zero_gradients
 from mmc_tf.training.optimizers import make_optimizer
 from mmc_tf.training.plan import TrainingPlan
+from mmc_tf.training.precision import settle_precision
 from mmc_tf.training.recipes import Recipe, StandardTraining
 from mmc_tf.training.recipes.crafting import warn_of_reach
 from mmc_tf.training.report.build import try_report
@@ -43,6 +44,7 @@ def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
         UserError: if training fails in a way that the user can mend.
     """
     flags = plan.flags
+    plan = settle_precision(plan, _build, resume=flags["resume"])
     recipe = make_recipe(plan) if adversarial else StandardTraining()
     strategy = make_strategy(flags["strategy"])
     check_batch_size(strategy, plan.settings.batch_size)
@@ -102,6 +104,7 @@ def train(
         UserError: if the checkpoint belongs to another model.
     """
     strategy = strategy or tf.distribute.get_strategy()
+    plan = settle_precision(plan, _build, resume=resume)
     chief = is_chief(strategy)
     newest = checkpoints.newest(plan.folder.checkpoints) if resume else None
     config = plan.config() | {

@@ -17,6 +17,7 @@ from mmc_tf.centers import hierarchical_centers, make_centers
 from mmc_tf.checks import argument_error
 from mmc_tf.data import Dataset, Split, load
 from mmc_tf.models import Backbone, BackboneOptions, resolve
+from mmc_tf.models.precision import AUTO, PrecisionChoice
 from mmc_tf.training import runs
 from mmc_tf.training.cluster import check_cluster
 from mmc_tf.training.failures import collapse_remedy
@@ -51,6 +52,7 @@ class TrainingPlan:
         folder: the run's, not yet made.
         command: the command line.
         added: what the defaults added to the papers' recipe of adversarial training, by the names of the flags.
+        precision: what it is trained in and why, once that is settled (`mmc_tf.training.precision`).
     """
 
     flags: dict[str, Any]
@@ -65,6 +67,7 @@ class TrainingPlan:
     folder: runs.RunFolder
     command: str
     added: dict[str, Any] = dataclasses.field(default_factory=dict)
+    precision: PrecisionChoice | None = None
 
     @property
     def monitored(self) -> tuple[str, Split]:
@@ -114,6 +117,7 @@ class TrainingPlan:
             if settings.clip_norm
             else "no gradient clipping"
         )
+        chosen = self.precision
         warmup = f"warm-up over {settings.warmup_steps} steps" if settings.warmup_steps else "no warm-up"
         growth = []
         if self.added:
@@ -126,6 +130,7 @@ class TrainingPlan:
                 f"model       {self.model_name}, loss {self.loss}{centers}",
                 f"recipe      {settings.optimizer}, lr {settings.learning_rate:g}, {settings.learning_policy}, "
                 f"{settings.epochs} epochs, batch {settings.batch_size}, {settings.precision}",
+                *([f"precision   {chosen.reason}"] if chosen and chosen.asked == AUTO else []),
                 f"stability   {warmup}, {clip} (--warmup_steps=0 --clip_norm=0 is the papers' bare recipe)",
                 *growth,
                 f"penalty     {decay:g} Σw² on convolution kernels (its gradient is {2 * decay:g} w)",
@@ -151,6 +156,7 @@ class TrainingPlan:
             "model": {"name": self.model_name, "loss": self.loss, **dataclasses.asdict(self.options)},
             "monitored": self.monitored[0],
             "added": self.added,
+            **({"precision": self.precision.as_dict()} if self.precision else {}),
         }
 
 

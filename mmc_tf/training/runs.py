@@ -123,6 +123,8 @@ def open_run(
         )
     stored = folder.read_config()["flags"]
     for flag, value in json.loads(json.dumps(config["flags"], default=str)).items():
+        if (flag, value) == ("precision", "auto"):
+            continue  # whatever was chosen, by the user or by measurement, is kept
         if flag not in _FREE_ON_RESUME and flag in stored and stored[flag] != value:
             raise argument_error(
                 flag, f"{stored[flag]}, as the run {folder.path} that is resumed has it", value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from mmc_tf.checks import argument_error, check_choice, check_number
+from mmc_tf.models.precision import AUTO
 from mmc_tf.training.optimizers import OPTIMIZERS, PRECISIONS
 from mmc_tf.training.schedules import POLICIES
 
@@ -24,7 +25,8 @@ class LoopSettings:
         learning_policy: a name of `POLICIES`.
         warmup_steps: >= 0 steps over which the learning rate rises linearly.
         clip_norm: >= 0, largest global norm of the gradient; 0 does not clip.
-        precision: `float32`, `mixed_bfloat16` or `mixed_float16`. Heads and losses stay in float32.
+        precision: `float32`, `mixed_bfloat16`, `mixed_float16`, or `auto`, the faster of the first two on this machine,
+            which is settled before a loop is made. Heads and losses stay in float32.
         seed: in [0, 2³¹), of the order of the images, augmentation and inner attacks.
         max_steps: stops after so many steps; 0 has no such limit.
         checkpoint_every: steps between checkpoints; 0 writes one at the end of every epoch only.
@@ -64,7 +66,7 @@ class LoopSettings:
         check_number("max_steps", self.max_steps, minimum=0, integer=True)
         check_number("checkpoint_every", self.checkpoint_every, minimum=0, integer=True)
         check_number("shift", self.shift, minimum=0, maximum=0.99)
-        check_choice("precision", self.precision, PRECISIONS)
+        check_choice("precision", self.precision, (*PRECISIONS, AUTO))
         OPTIMIZERS.get(self.optimizer)
         POLICIES.get(self.learning_policy)
 

@@ -55,6 +55,7 @@ def flags(**changes):
         "random_start": None,
         "decay": None,
         "objective": None,
+        "input_range": None,
         "adaptive": True,
         "targeted": False,
         "iterate": "any",
@@ -288,3 +289,9 @@ def test_steps_that_do_not_cross_the_ball_are_named_before_and_after(workplace, 
     assert named == [["mt_pgd-10 linf 0.1"], ["pgd-10 linf 0.1"]]
     assert [each["reach"] for each in results["attacks"]] == pytest.approx([0.006, 0.01])
     assert results["verdict"]["artefact"] is None
+
+
+def test_a_dry_run_measures_and_says_what_it_would_craft_in(workplace, capsys):
+    text = evaluate_from_flags(flags(attack_precision="auto", dry_run=True))
+    assert "crafted  float32: this network has no copy in bfloat16; judged in float32" in text
+    assert results_of(workplace) == []

@@ -92,6 +92,7 @@ def test_schema(uninterrupted):
         "seed",
         "batch_size",
         "attack_precision",
+        "attack_precision_choice",
         "model",
         "dataset",
         "examples",
@@ -164,7 +165,7 @@ def test_a_full_disk_loses_nothing_that_was_done(tmp_path, kit, monkeypatch):
 
     def save_until_full(path, **arrays):
         calls.append(path)
-        if len(calls) == 4:  # after the clean predictions, the model's output, and one batch
+        if len(calls) == 5:  # after the precision, the clean predictions, the model's output, and one batch
             path.write_bytes(b"half")
             raise OSError(errno.ENOSPC, "No space left on device")
         save(path, **arrays)
@@ -244,9 +245,25 @@ def test_cross_entropy_on_center_heads_is_called_non_adaptive(digits, tmp_path):
     assert "NON_ADAPTIVE" in [warning["code"] for warning in results["warnings"]]
 
 
-def test_clean_accuracy_is_compared_with_the_run_s(uninterrupted, linear, digits, tmp_path):
+class Heard(NoProgress):
+    """Keeps what is said, and how many stages had begun by then."""
+
+    def __init__(self):
+        self.lines, self.stages = [], 0
+
+    def start(self, label, total, done=0):
+        self.stages += 1
+
+    def warn(self, line):
+        self.lines.append((self.stages, line.split(":")[0]))
+
+
+def test_clean_accuracy_is_compared_with_the_run_s_before_the_attacks_begin(
+    uninterrupted, linear, digits, tmp_path
+):
     _, expected = uninterrupted
     for recorded, fires in ((expected["clean_accuracy"], False), (0.5, True), (None, False)):
+        heard = Heard()
         results = evaluate(
             linear,
             digits.test,
@@ -254,5 +271,20 @@ def test_clean_accuracy_is_compared_with_the_run_s(uninterrupted, linear, digits
             output_dir=tmp_path / "o",
             overwrite=True,
             model_info={"clean_accuracy": recorded},
+            progress=heard,
         )
         assert ("CLEAN_ACCURACY_DIFFERS" in [warning["code"] for warning in results["warnings"]]) == fires
+        # After the clean images, the first stage, and before the attack, the second.
+        assert heard.lines == ([(1, "warning CLEAN_ACCURACY_DIFFERS")] if fires else [])
+        assert heard.stages == 2
+
+
+def test_from_python_what_must_be_known_is_a_warning_of_python_s(linear, digits, kit, tmp_path):
+    with pytest.warns(UserWarning, match="CLEAN_ACCURACY_DIFFERS: Clean accuracy is .* and 50.0 %"):
+        evaluate(
+            linear,
+            digits.test,
+            [("pgd", kit.pgd)],
+            output_dir=tmp_path / "o",
+            model_info={"clean_accuracy": 0.5},
+        )

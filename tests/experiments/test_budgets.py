@@ -32,3 +32,15 @@ def test_every_data_set_has_a_plan_on_every_budget(name):
     budget = BUDGETS.get(name)
     assert set(budget.plans) == {"digits", "mnist", "cifar10", "cifar100"}
     assert budget.pick(smoke="smoke", short="short", paper="paper") == name
+
+
+def test_no_budget_asks_for_bfloat16_unasked():
+    for name in BUDGETS.names():
+        budget = BUDGETS.get(name)
+        asked = [budget.evaluation.get("attack_precision")]
+        asked += [
+            part.get("precision")
+            for plan in budget.plans.values()
+            for part in (plan.standard, plan.adversarial)
+        ]
+        assert set(asked) <= {None, "float32", "auto"}

@@ -127,3 +127,14 @@ def test_a_module_runs_within_the_process(tmp_path):
 def test_flags_are_typed_as_a_user_would():
     flags = {"a": 1, "b": True, "c": (1, 2), "d": None, "e": "8/255"}
     assert execution.format_flags(flags) == ["--a=1", "--b=true", "--c=1,2", "--e=8/255"]
+
+
+def test_what_was_made_in_bfloat16_is_found_by_those_who_let_it_be_chosen(tmp_path, commands):
+    flags = {"attack": "pgd", "epsilon": 0.1}
+    assert lab._name(["pgd"], flags | {"attack_precision": "auto"}) == lab._name(
+        ["pgd"], flags | {"attack_precision": "bfloat16"}
+    )
+    assert lab._name(["std"], {"precision": "auto"}) == lab._name(["std"], {"precision": "mixed_bfloat16"})
+    assert lab._name(["std"], {"precision": "auto"}) != lab._name(["std"], {"precision": "float32"})
+    make_lab(tmp_path, "short").train(Network(dataset="mnist", loss="SCE"))
+    assert "--precision=auto" in commands[0]

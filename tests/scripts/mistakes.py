@@ -57,6 +57,21 @@ MISTAKES = {
         "`epsilon`. Expected a number > 0",
         "Received: epsilon=none",
     ),
+    "radius in grey levels": (
+        f"{EVAL} --epsilon=8/255,8",
+        "Expected a radius <= 1 in linf, since pixels are in [0, 1] (8 grey levels are 8/255)",
+        "Received: epsilon=8",
+    ),
+    "radius of training in grey levels": (
+        f"{AT} --epsilon=8",
+        "(8 grey levels are 8/255)",
+        "Received: epsilon=8",
+    ),
+    "range of pixels": (
+        f"{EVAL} --input_range=255",
+        "`input_range`. Expected two numbers LOW,HIGH with LOW < HIGH, such as 0,255",
+        "Received: input_range=255",
+    ),
     "flag": (f"{STD} --epsilon=8/255", "Unknown command line flag 'epsilon'", "a flag of train_at.py"),
     **{
         f"{script.split()[0]} {words}": (f"{script} {words}", line)

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from mmc_tf import files
-from mmc_tf.checks import argument_error, check_number, parse_number
+from mmc_tf.checks import argument_error, check_number, check_range, parse_number
 from mmc_tf.evaluation import store
-from mmc_tf.evaluation.wording import radius
+from mmc_tf.evaluation.wording import radius, warning_lines
 
 SUMMARY = "attack a set of networks, each also by the others' images: the MMA paper's tables"
 
@@ -55,8 +55,14 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--attack_precision",
-        default="float32",
-        help="what images are crafted in: float32 (default) or bfloat16; verdicts are in float32",
+        default="auto",
+        help="what images are crafted in: float32, bfloat16, or auto, the faster of them here (default); verdicts are "
+        "in float32",
+    )
+    add(
+        "--input_range",
+        metavar="LOW,HIGH",
+        help="pixels that the networks take, such as 0,255 (default: 0,1)",
     )
     add("--cw", action="store_true", help="also C&W-l2 distances, which is slow")
     add("--cw_examples", type=int, metavar="N", help="of the first so many images (default: 1000)")
@@ -106,7 +112,11 @@ def run(arguments: argparse.Namespace) -> str:
     if arguments.output_dir is not None:
         store.check_folder(arguments.output_dir, resume=arguments.resume, overwrite=arguments.overwrite)
     files.check_writable("output_dir", arguments.output_dir or RESULTS_DIR, probe=not arguments.dry_run)
-    return _run(arguments, found, protocol, margins)
+    input_range = None
+    if arguments.input_range is not None:
+        words = arguments.input_range.split(",")
+        input_range = check_range("input_range", [parse_number("input_range", word) for word in words])
+    return _run(arguments, found, protocol, margins, input_range)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -119,25 +129,32 @@ def _check(arguments: argparse.Namespace) -> None:
             raise argument_error(name, "--cw beside it", getattr(arguments, name))
 
 
-def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any) -> str:
+def _run(
+    arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any, input_range: Any = None
+) -> str:
     """The part that needs TensorFlow."""
     from mmc_tf.evaluation.entry import choose_output_dir
     from mmc_tf.evaluation.mma import networks, report, runner, settings, tables
+    from mmc_tf.evaluation.mma.pixels import find_other_ranges
     from mmc_tf.evaluation.progress import ProgressBar
     from mmc_tf.report.attempt import try_report
 
-    subjects, split = networks.load(found), found.dataset.test
-    prepared = runner.prepare(subjects, split.part(0, 1).as_float()[0], protocol)
-    content = runner.describe_plan(subjects, split, protocol, margins=margins, seed=arguments.seed)
+    subjects, split = networks.load(found, input_range=input_range), found.dataset.test
+    content = runner.describe_plan(
+        subjects, split, protocol, margins=margins, seed=arguments.seed, input_range=input_range
+    )
     if arguments.output_dir is None:
         output_dir = choose_output_dir(settings.KIND, content, resume=arguments.resume)
     else:
         output_dir = Path(arguments.output_dir)
     how = {"resume": arguments.resume, "overwrite": arguments.overwrite}
     store.EvaluationFolder.check(output_dir, content, **how)
-    text = describe(found, prepared, protocol, margins, output_dir, seed=arguments.seed)
+    protocol, precision = runner.settle(subjects, split, protocol, output_dir, resume=arguments.resume)
+    prepared = runner.prepare(subjects, split.part(0, 1).as_float()[0], protocol)
+    text = describe(found, prepared, protocol, margins, output_dir, seed=arguments.seed, precision=precision)
     if arguments.dry_run:
-        return text
+        findings = [] if input_range else find_other_ranges(subjects, split)
+        return "\n".join([text, *warning_lines(finding.as_dict() for finding in findings)])
     print(text, flush=True)
     results = runner.run(
         subjects,
@@ -150,6 +167,8 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
         dataset_info={"name": found.dataset.name, "split": "test", "source": found.dataset.source},
         command=shlex.join(["python", "-m", "mmc_tf.evaluation", *sys.argv[1:]]),
         progress=ProgressBar(),
+        precision=precision,
+        input_range=input_range,
         **how,
     )
     report.write_tables(results, output_dir)
@@ -158,8 +177,19 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
     return "\n".join(["", tables.format_terminal(results), "", last, drawn])
 
 
-def describe(found: Any, prepared: Any, protocol: Any, margins: Any, output_dir: Path, *, seed: int) -> str:
+def describe(
+    found: Any,
+    prepared: Any,
+    protocol: Any,
+    margins: Any,
+    output_dir: Path,
+    *,
+    seed: int,
+    precision: Any,
+) -> str:
     """The plan as it is printed before it begins."""
+    from mmc_tf.evaluation.precision import describe_precision
+
     about = {network.name: network.path.as_posix() for network in found.networks}
     about |= {
         vote.name: "vote of " + ", ".join(each.name for each in vote.members) for vote in found.ensembles
@@ -181,6 +211,7 @@ def describe(found: Any, prepared: Any, protocol: Any, margins: Any, output_dir:
             if margins
             else []
         ),
+        *(f"crafted  {line}" for line in describe_precision(precision)),
         f"seed     {seed}",
         f"results  {output_dir}",
     ]

@@ -27,6 +27,7 @@ from mmc_tf.evaluation.diagnostics.order import (
     find_stronger_attack,
 )
 from mmc_tf.evaluation.diagnostics.output import find_in_output
+from mmc_tf.evaluation.diagnostics.pixels import find_in_pixels
 from mmc_tf.evaluation.diagnostics.probed import find_in_diagnosis
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "find_gradient_attacks_only",
     "find_in_diagnosis",
     "find_in_output",
+    "find_in_pixels",
     "find_larger_radius_weaker",
     "find_non_adaptive",
     "find_nonfinite_gradients",

@@ -10,6 +10,7 @@ from mmc_tf.evaluation.diagnostics.blindness import ARTEFACT, BLIND, UNUSABLE_GR
 from mmc_tf.evaluation.diagnostics.finding import Finding
 from mmc_tf.evaluation.diagnostics.order import BLACK_BOX_LEAD, ONE_STEP, SURVIVED, WEAKER
 from mmc_tf.evaluation.diagnostics.output import find_in_output
+from mmc_tf.evaluation.diagnostics.pixels import find_in_pixels
 from mmc_tf.evaluation.wording import percent, radius
 
 Figures = Mapping[str, Any]
@@ -23,7 +24,8 @@ _WITHOUT_GRADIENTS = {
 
 def find_in_diagnosis(figures: Figures) -> list[Finding]:
     """Every finding of a diagnosis, the gravest first."""
-    findings = find_in_output(figures["output"]) if "output" in figures else []
+    findings = find_in_pixels(figures["pixels"]) if "pixels" in figures else []
+    findings += find_in_output(figures["output"]) if "output" in figures else []
     if not figures.get("examples"):
         return findings
     parts = (

@@ -204,16 +204,22 @@ def _common_dataset(networks: Sequence[Saved], given: str | None) -> str:
     return name
 
 
-def load(found: Found) -> list[Subject]:
+def load(found: Found, *, input_range: tuple[float, float] | None = None) -> list[Subject]:
     """Reads the networks, each once, and builds the ensembles.
+
+    Args:
+        found: as `find` gives it.
+        input_range: (low, high) of the pixels that all networks take; None: [0, 1].
 
     Raises:
         UserError: if one cannot be read, or is for other images or classes.
     """
+    from mmc_tf.classifier.pixel_range import with_range
     from mmc_tf.evaluation.checkpoints import Network, check_network_fits
     from mmc_tf.models.voting import build_ensemble
 
     models: dict[Path, Any] = {}
+    ranged: dict[Path, Any] = {}
 
     def read(network: Saved) -> Network:
         key = network.model_file.resolve()
@@ -221,7 +227,11 @@ def load(found: Found) -> list[Subject]:
             models[key] = runs.load_run(network.path)[0]
         known = Network(models[key], network.path, network.config, chosen=False)
         check_network_fits(known, found.dataset)
-        return known
+        if input_range is None:
+            return known
+        if key not in ranged:
+            ranged[key] = with_range(models[key], input_range, found.dataset.image_shape)
+        return dataclasses.replace(known, model=ranged[key])
 
     subjects = []
     for network in found.networks:

@@ -16,6 +16,7 @@ from mmc_tf.attacks import CW
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.checks import check_number
 from mmc_tf.classifier import Classifier, members_behind, predict
+from mmc_tf.classifier.crafting_precision import faster_for_all
 from mmc_tf.data import Split
 from mmc_tf.evaluation import store
 from mmc_tf.evaluation.examples import Examples, choose_examples, full_batches
@@ -23,12 +24,15 @@ from mmc_tf.evaluation.fingerprints import fingerprint_model, fingerprint_split,
 from mmc_tf.evaluation.mma import figures
 from mmc_tf.evaluation.mma.doubts import find_doubts
 from mmc_tf.evaluation.mma.networks import Subject
+from mmc_tf.evaluation.mma.pixels import find_other_ranges
 from mmc_tf.evaluation.mma.runs import Run, craft, judge, plan_runs, seed_of, within
 from mmc_tf.evaluation.mma.settings import KIND, VERSION, Margins, Protocol
 from mmc_tf.evaluation.plan import find_head
+from mmc_tf.evaluation.precision import RECORD, settle_precision
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.records import plain
-from mmc_tf.evaluation.wording import radius
+from mmc_tf.evaluation.wording import radius, warning_lines
+from mmc_tf.models.precision import PrecisionChoice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +92,7 @@ def prepare(subjects: Sequence[Subject], image: np.ndarray, protocol: Protocol) 
     Args:
         subjects: the rows.
         image: one image (H, W, C) float32.
-        protocol: the settings.
+        protocol: the settings, with a precision that is settled.
 
     Raises:
         UserError: for a network that the runs cannot attack.
@@ -105,11 +109,37 @@ def prepare(subjects: Sequence[Subject], image: np.ndarray, protocol: Protocol) 
     return networks
 
 
+def settle(
+    subjects: Sequence[Subject],
+    split: Split,
+    protocol: Protocol,
+    output_dir: str | Path,
+    *,
+    resume: bool,
+    precision: PrecisionChoice | None = None,
+) -> tuple[Protocol, PrecisionChoice]:
+    """Return the protocol with one precision for all networks, and why it was chosen (`settle_precision`)."""
+    choice = settle_precision(
+        precision or protocol.attack_precision,
+        lambda: faster_for_all([subject.model for subject in subjects], split.images.shape[1:]),
+        output_dir,
+        resume=resume,
+        read=lambda plan: plan["protocol"]["attack_precision"],
+    )
+    return dataclasses.replace(protocol, attack_precision=choice.precision), choice
+
+
 def describe_plan(
-    subjects: Sequence[Subject], split: Split, protocol: Protocol, *, margins: Margins | None, seed: int
+    subjects: Sequence[Subject],
+    split: Split,
+    protocol: Protocol,
+    *,
+    margins: Margins | None,
+    seed: int,
+    input_range: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """What is evaluated, as plain data: a resumed protocol must match it."""
-    return {
+    return ({} if input_range is None else {"input_range": list(input_range)}) | {
         "kind": KIND,
         "schema_version": f"{KIND}-{VERSION}",
         "seed": seed,
@@ -141,6 +171,8 @@ def run(
     resume: bool = False,
     overwrite: bool = False,
     progress: NoProgress | None = None,
+    precision: PrecisionChoice | None = None,
+    input_range: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Runs the protocol and writes its folder: `results.json`, and the verdicts in `examples.npz`.
 
@@ -160,6 +192,9 @@ def run(
         resume: go on with the protocol in `output_dir`.
         overwrite: replace what is in `output_dir`.
         progress: told of every batch.
+        precision: what `settle` chose; None: it is asked here.
+        input_range: (low, high) of the pixels that `networks.load` gives the subjects, for the record; None: [0, 1],
+            and what looks otherwise is refused or warned of.
 
     Returns:
         The content of `results.json`.
@@ -170,13 +205,19 @@ def run(
     """
     check_number("batch_size", batch_size, minimum=1, integer=True)
     examples = choose_examples(split)
+    other_ranges = find_other_ranges(subjects, split) if input_range is None else []
+    protocol, choice = settle(subjects, split, protocol, output_dir, resume=resume, precision=precision)
     networks = prepare(subjects, examples.first_image(), protocol)
-    plan = describe_plan(subjects, split, protocol, margins=margins, seed=seed)
+    plan = describe_plan(subjects, split, protocol, margins=margins, seed=seed, input_range=input_range)
     folder = store.EvaluationFolder.open(output_dir, plan, resume=resume, overwrite=overwrite)
     finished = folder.results()
     if finished is not None:
         return finished
     count, size = len(networks), len(examples)
+    chosen = folder.remember("precision", choice.as_dict)
+    progress = progress or NoProgress()
+    for line in warning_lines(finding.as_dict() for finding in other_ranges):
+        progress.warn(line)
     work = Work(
         networks=networks,
         examples=examples,
@@ -184,7 +225,7 @@ def run(
         protocol=protocol,
         seed=seed,
         batch_size=min(batch_size, size),
-        progress=progress or NoProgress(),
+        progress=progress,
         wrong=np.zeros((count, size), bool),
         broken=np.zeros((len(protocol.epsilons), count, count, size), bool),
     )
@@ -213,10 +254,11 @@ def run(
                 subjects, plan["models"], networks, described, spreads, strict=True
             )
         ],
+        RECORD: chosen,
         "images_crafted": work.images_crafted,
         "seconds": work.seconds,
     }
-    results["warnings"] = [finding.as_dict() for finding in find_doubts(results)]
+    results["warnings"] = [finding.as_dict() for finding in [*other_ranges, *find_doubts(results)]]
     white_box, combined = figures.surviving(work.wrong, work.broken)
     arrays = {
         "index": examples.indices,

@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 from typing import Any
 
-from mmc_tf.checks import argument_error, check_choice, check_number
+from mmc_tf.checks import argument_error, check_choice, check_epsilon, check_number
 from mmc_tf.evaluation.presets import MMA_GRIDS, MMA_RUNS, mma_kind
 
 # Of results on disk; 2 has warnings.
@@ -20,7 +20,7 @@ CW_EXAMPLES, CW_STEPS = 1000, 1000
 # The steps of a run together go 2.5 times the radius at least, as 100 steps of ε/40 do.
 LEAST_REACH = 2.5
 OBJECTIVES = ("ce", "cw")
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = ("float32", "bfloat16", "auto")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,8 @@ class Protocol:
         adaptive: on heads that cross-entropy is blind on, put their own objective in its place.
         only_survivors: attack on a network only the images that its own runs have not broken yet. White-box
             verdicts stay the same, but there is less to transfer.
-        attack_precision: what images are crafted in, `float32` or `bfloat16`; verdicts are in float32.
+        attack_precision: what images are crafted in, `float32`, `bfloat16`, or `auto`, the faster of them on this
+            machine; verdicts are in float32.
 
     Raises:
         UserError: for values out of range, or a radius that is there twice.
@@ -58,6 +59,7 @@ class Protocol:
             raise argument_error("epsilon", "one radius or more", "none")
         for epsilon in self.epsilons:
             check_number("epsilon", epsilon, above=0)
+            check_epsilon("epsilon", epsilon, norm=self.norm)
         if len(set(self.epsilons)) < len(self.epsilons):
             raise argument_error("epsilon", "radii that differ", ", ".join(f"{e:g}" for e in self.epsilons))
         check_number("step_share", self.step_share, above=0)

@@ -12,12 +12,18 @@ from mmc_tf.experiments.lab import Lab
 from mmc_tf.experiments.mma.networks import Row
 
 # How the protocol is cut down: of `python -m mmc_tf.evaluation mma`, by budget and data set.
-_TINY = {"examples": 20, "batch_size": 20, "num_steps": 2, "runs_per_model": 1}
+_TINY = {
+    "examples": 20,
+    "batch_size": 20,
+    "num_steps": 2,
+    "runs_per_model": 1,
+    "attack_precision": "float32",
+}
 PROTOCOLS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "smoke": {"mnist": _TINY, "cifar10": _TINY},
     "short": {
-        "mnist": {"examples": 500, "runs_per_model": 2, "attack_precision": "bfloat16"},
-        "cifar10": {"examples": 200, "runs_per_model": 2, "num_steps": 20, "attack_precision": "bfloat16"},
+        "mnist": {"examples": 500, "runs_per_model": 2, "attack_precision": "auto"},
+        "cifar10": {"examples": 200, "runs_per_model": 2, "num_steps": 20, "attack_precision": "auto"},
     },
     "paper": {"mnist": {}, "cifar10": {}},
 }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 
@@ -161,3 +162,27 @@ def test_killed_and_resumed_equals_uninterrupted(workplace, request):
         for name in one.files:
             np.testing.assert_array_equal(one[name], other[name], err_msg=name)
     assert (workplace / "whole" / "table.md").read_text() == (folder / "table.md").read_text()
+
+
+def test_networks_for_0_to_255_are_refused_until_the_flag_says_so(workplace, capsys):
+    for name in ("one", "two"):
+        plain = keras.saving.load_model(workplace / "runs" / name / "final.keras")
+        inputs = keras.Input((8, 8, 1))
+        scaled = keras.layers.Rescaling(1 / 255)(inputs)
+        keras.Model(inputs, plain(scaled)).save(workplace / "runs" / name / "final.keras")
+    words = ["mma", "runs", *SMALL, "--output_dir=out"]
+    for more in ([], ["--dry_run"]):
+        assert main([*words, *more]) == 2
+        assert "one: Invalid value for argument `input_range`. Expected 0,255" in capsys.readouterr().err
+    assert not (workplace / "out").exists()
+    assert main([*words, "--input_range=255"]) == 2
+    assert "Expected two numbers LOW,HIGH" in capsys.readouterr().err
+    assert main([*words, "--input_range=0,255"]) == 0
+    results = json.loads((workplace / "out" / "results.json").read_text())
+    assert results["input_range"] == [0, 255]
+    assert all(model["clean_accuracy"] > 0.8 for model in results["models"])
+
+
+def test_a_radius_in_grey_levels_is_refused(workplace, capsys):
+    assert main(["mma", "runs", "--epsilon=8"]) == 2
+    assert "8 grey levels are 8/255" in capsys.readouterr().err
