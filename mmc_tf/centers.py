@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.io
 
+from mmc_tf import files
 from mmc_tf.checks import argument_error, check_number
 from mmc_tf.sphere import minimize_largest_inner_product, normalize_rows
 
@@ -217,7 +218,7 @@ def load_centers(
         if path.suffix == ".mat":
             centers = scipy.io.loadmat(path, variable_names=["mean_logits"]).get("mean_logits")
         else:
-            centers = np.load(path, allow_pickle=False)
+            centers = files.read_array(path)
     except Exception as error:  # a damaged file makes the readers raise errors of a dozen types
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise argument_error("centers", f"a readable {path.suffix} file", f"{path} ({reason})") from None

@@ -21,6 +21,7 @@ from mmc_tf.evaluation.probes import describe_panel
 from mmc_tf.evaluation.progress import NoProgress, ProgressBar
 from mmc_tf.evaluation.report.build import try_report
 from mmc_tf.evaluation.runner import evaluate
+from mmc_tf.files import read_record
 from mmc_tf.training import runs
 from mmc_tf.training.distribution import make_strategy
 
@@ -41,7 +42,7 @@ def choose_output_dir(
     parent = root / run_name
     if resume:
         for plan_file in sorted(parent.glob(f"*/{store.PLAN}"), reverse=True):
-            if not store.differences(store.read_json(plan_file), content):
+            if not store.differences(read_record(plan_file), content):
                 return plan_file.parent
     name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     if "shard" in content:

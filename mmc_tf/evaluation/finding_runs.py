@@ -9,7 +9,6 @@ Nothing here needs TensorFlow.
 from __future__ import annotations
 
 import copy
-import csv
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from mmc_tf.checks import UserError, argument_error
 from mmc_tf.data import canonical_name
+from mmc_tf.files import read_table
 from mmc_tf.models import resolve
 from mmc_tf.training import runs
 
@@ -165,11 +165,11 @@ def differences(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
 
 
 def last_epoch(path: Path) -> int | None:
-    """The epoch that a run ended with, by its log; None if it has none."""
+    """The epoch that a run ended with, by its log; None if it has none that can be read."""
     try:
-        with runs.RunFolder(path).log_file.open(newline="", encoding="utf-8") as stream:
-            return max((int(row["epoch"]) for row in csv.DictReader(stream)), default=None)
-    except (OSError, KeyError, ValueError):
+        rows = read_table(runs.RunFolder(path).log_file)
+        return max((int(row["epoch"]) for row in rows), default=None)
+    except (KeyError, TypeError, ValueError):
         return None
 
 

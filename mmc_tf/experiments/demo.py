@@ -11,7 +11,6 @@ It runs the scripts exactly as a user would and prints every command before it d
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import shlex
 import subprocess
@@ -19,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from mmc_tf.files import write_text
+from mmc_tf.files import read_record, write_text
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EPSILON = 0.1
@@ -68,7 +67,7 @@ def run_demo(*, epochs: int, examples: int, runs_dir: pathlib.Path, results_dir:
             "--overwrite",
             quiet=True,
         )
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        results = read_record(folder / "results.json")
         rows.append((loss, attacker, results["clean_accuracy"], results["attacks"]))
     table = format_table(rows)
     write_text(results_dir / "table.md", table + "\n")

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import mmc_tf
 from mmc_tf.checks import UserError
-from mmc_tf.files import replacing
+from mmc_tf.files import replacing, seal
 from mmc_tf.losses import LOSSES
 from mmc_tf.models import build_classifier, default_preprocessing
 from mmc_tf.training import checkpoints, log, runs
@@ -138,6 +138,7 @@ def train(
         final = model if plan.settings.precision == "float32" else _in_float32(plan, model)
         with replacing(plan.folder.final_model) as temporary:
             final.save(temporary)
+            seal(temporary)
         plan.folder.write_config(config | found | {"finished": True, "clean_accuracy": tested["accuracy"]})
     return row | {"test_accuracy": tested["accuracy"]}
 

@@ -6,15 +6,13 @@ Nothing here needs TensorFlow: a mistake is answered in a second, not after the 
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
 from typing import Any
 
 import numpy as np
 
 from mmc_tf import files
 from mmc_tf.centers import hierarchical_centers, make_centers
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import UserError, argument_error
 from mmc_tf.data import Dataset, Split, load
 from mmc_tf.models import Backbone, BackboneOptions, resolve
 from mmc_tf.training import runs
@@ -247,8 +245,8 @@ def _centers(flags: Any, dataset: Dataset, feature_dim: int) -> np.ndarray:
 
 def _centers_of_tree(flags: Any, num_classes: int, feature_dim: int) -> np.ndarray:
     try:
-        tree = json.loads(pathlib.Path(flags.hierarchy).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        tree = files.read_json(flags.hierarchy)
+    except UserError as error:
         raise argument_error(
             "hierarchy", "a readable JSON file with a tree of class indices", str(error)
         ) from None

@@ -59,18 +59,14 @@ class RunFolder:
         """The configuration.
 
         Raises:
-            UserError: if there is none, or it cannot be read.
+            UserError: if there is none. DamagedFileError: if it is not what was written.
         """
-        try:
-            return json.loads(self.config_file.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise UserError(
-                f"{self.path} is not a run's folder. Expected a readable {CONFIG} in it. Received: {error}"
-            ) from None
+        opening, expected = f"{self.path} is not a run's folder", f"a readable {CONFIG} in it"
+        return files.read_record(self.config_file, needed=("flags",), expected=expected, opening=opening)
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Writes the configuration, whole or not at all."""
-        files.write_json(self.config_file, config)
+        files.write_record(self.config_file, config)
 
 
 # What may change when a run is resumed: everything else would make it another run.
@@ -225,7 +221,7 @@ def _load_model(path: pathlib.Path) -> keras.Model:
     import keras  # here, so that folders are checked without TensorFlow
 
     try:
-        return keras.saving.load_model(path)
+        return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # Keras raises ValueError, KeyError, OSError and more for a file it can't use.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         expected = "a saved Keras model"

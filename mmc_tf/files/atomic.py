@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 from mmc_tf.checks import argument_error
 
@@ -50,12 +48,6 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes text in UTF-8, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def write_json(path: str | os.PathLike, value: Any) -> None:
-    """Writes `value` as indented JSON, whole or not at all: NumPy's numbers as numbers, paths as text."""
-    text = json.dumps(value, indent=2, default=lambda other: getattr(other, "tolist", other.__str__)())
-    write_text(path, text + "\n")
 
 
 @contextlib.contextmanager
