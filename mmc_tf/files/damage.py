@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from typing import Any
 
 from mmc_tf.checks import UserError
 
@@ -53,6 +55,11 @@ def changed(path: str | os.PathLike, *, how_to_accept: str = "") -> DamagedFileE
         f"the content that was written, as its SHA-256 says{remedy}",
         "another one: the file was damaged or changed since",
     )
+
+
+def is_digest(value: Any) -> bool:
+    """Whether a value is a SHA-256 in hexadecimal digits."""
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
 def one_line(error: BaseException) -> str:

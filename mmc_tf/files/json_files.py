@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmc_tf.files.atomic import write_text
-from mmc_tf.files.damage import DamagedFileError, changed, unreadable
+from mmc_tf.files.damage import DamagedFileError, changed, is_digest, unreadable
 
 CHECKSUM = "sha256"
 _ACCEPT = f'if you changed it yourself, remove the line "{CHECKSUM}" from its end'
@@ -66,7 +66,8 @@ def read_record(
     if not isinstance(content, dict):
         received = f"a JSON file without an object ({path})"
         raise DamagedFileError(path, expected, received, opening=opening)
-    if CHECKSUM in content and content.pop(CHECKSUM) != _digest(content):
+    checksum = content.pop(CHECKSUM, None)
+    if checksum != _digest(content) if checksum is not None else _has_stray_checksum(content):
         raise changed(path, how_to_accept=_ACCEPT)
     missing = [key for key in needed if key not in content]
     if missing:
@@ -77,6 +78,12 @@ def read_record(
 
 def _text(value: Any) -> str:
     return json.dumps(value, indent=2, default=lambda other: getattr(other, "tolist", other.__str__)())
+
+
+def _has_stray_checksum(content: Mapping[str, Any]) -> bool:
+    """Whether the key of the checksum itself was hit, so that it stands under another name."""
+    last = list(content.items())[-1:]
+    return any(len(key) == len(CHECKSUM) and is_digest(value) for key, value in last)
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmc_tf.files.atomic import replacing
-from mmc_tf.files.damage import changed, unreadable
+from mmc_tf.files.damage import DamagedFileError, changed, is_digest, unreadable
 
 CHECKSUM = "sha256"
 _ACCEPT = f"if you changed it yourself, remove its column {CHECKSUM}"
@@ -46,12 +47,17 @@ def read_table(path: str | os.PathLike, *, expected: str = "a readable table") -
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-            columns = list(reader.fieldnames or ())
+            text = file.read()
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        rows = list(reader)
+        columns = list(reader.fieldnames or ())
     except (OSError, ValueError, csv.Error) as error:
         raise unreadable(path, expected, error) from None
+    if not rows and not text.endswith("\n"):
+        raise DamagedFileError(path, expected, f"less than a header ({path})")
     if CHECKSUM not in columns:
+        if rows and is_digest(_last_cell(rows[-1])):  # the name of the column itself was hit
+            raise changed(path, how_to_accept=_ACCEPT)
         return rows
     columns.remove(CHECKSUM)
     digests = [row.pop(CHECKSUM) for row in rows]
@@ -60,6 +66,11 @@ def read_table(path: str | os.PathLike, *, expected: str = "a readable table") -
     if not is_square or digests != [""] * (len(rows) - 1) + [_digest(columns, cells)]:
         raise changed(path, how_to_accept=_ACCEPT)
     return rows
+
+
+def _last_cell(row: Mapping[str | None, Any]) -> Any:
+    last = list(row.values())[-1]
+    return last[-1] if isinstance(last, list) else last  # cells beyond the header come as a list
 
 
 def _cell(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from mmc_tf import files
 from mmc_tf.files import DamagedFileError
 
-_EXPECTED = "a log written by training"
+_EXPECTED = "a readable log of a run that has finished an epoch"
 COLUMNS = (
     "epoch",
     "step",
