@@ -225,4 +225,7 @@ def _load_model(path: pathlib.Path) -> keras.Model:
     except Exception as error:  # Keras raises ValueError, KeyError, OSError and more for a file it can't use.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         expected = "a saved Keras model"
+        if "safe_mode" in reason:  # Keras goes on to say how to run the code, which no file is worth
+            expected += " without program code of its own (SECURITY.md)"
+            reason = reason.partition(" This carries")[0].rstrip(".")
         raise UserError(f"Cannot read the model {path}. Expected {expected}. Received: {reason}") from error

@@ -45,6 +45,9 @@ def damages(content, *, name):
         *((f"a block left out, {number}", left_out()) for number in range(4)),
         *((f"a bit, {number}", flipped(0, size)) for number in range(BIT_FLIPS)),
         *((f"a bit near the start, {number}", flipped(0, min(120, size))) for number in range(BIT_FLIPS)),
-        *((f"a bit near the end, {number}", flipped(max(0, size - 120), size)) for number in range(BIT_FLIPS)),
+        *(
+            (f"a bit near the end, {number}", flipped(max(0, size - 120), size))
+            for number in range(BIT_FLIPS)
+        ),
     ]
     return [(what, damaged) for what, damaged in found if damaged != content]
