@@ -106,21 +106,25 @@ def find_run(
     newest_first = _finished(runs_dir)
     if not newest_first:
         return Found(runs.find_newest(runs_dir), "")  # says that there is none
-    lacking = {path: differences(settings_of(_read_config(path)), wanted) for path in newest_first}
+    configs = {path: _read_config(path) for path in newest_first}
+    lacking = {path: differences(settings_of(configs[path]), wanted) for path in newest_first}
+    unread = [path.name for path in newest_first if not configs[path]]
+    left_out = f"; not {', '.join(unread[:_NAMED])}: cannot be read" if unread else ""
     fitting = [path for path in newest_first if not lacking[path]]
     if not fitting:
         nearest = min(newest_first, key=lambda path: len(lacking[path]))  # the first of the least: the newest
         expected = f"a finished run in {runs_dir}/ with {_listed(wanted)}"
-        received = f"none; the nearest, {nearest}, has {', '.join(lacking[nearest])}"
+        received = f"none; the nearest, {nearest}, has {', '.join(lacking[nearest])}{left_out}"
         raise argument_error(argument, expected, received)
     if epoch is not None:
         fitting = _with_epoch(fitting, epoch)
     if len(fitting) == 1:
-        return Found(fitting[0], f"the only one with {_listed(wanted)}" if wanted else "the only one")
+        only = f"the only one with {_listed(wanted)}" if wanted else "the only one"
+        return Found(fitting[0], only + left_out)
     others = ", ".join(path.name for path in fitting[1 : 1 + _NAMED])
     more = ", ..." if len(fitting) > 1 + _NAMED else ""
     fit = f" with {_listed(wanted)}" if wanted else ""
-    return Found(fitting[0], f"the newest of {len(fitting)}{fit} (others: {others}{more})")
+    return Found(fitting[0], f"the newest of {len(fitting)}{fit} (others: {others}{more}){left_out}")
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:

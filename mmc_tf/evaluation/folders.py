@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,20 @@ def read_finished(path: str | Path) -> Finished:
     if version != SCHEMA_VERSION:
         expected = f"results under version {SCHEMA_VERSION} of the schema"
         raise argument_error("results", expected, f"{path}, under version {version}")
+    if not {"examples", "attacks"} <= set(results):
+        received = f"{path}, with {', '.join(list(results)[:3])}, …"
+        raise argument_error("results", "the results of an evaluation, with examples and attacks", received)
     examples = read_arrays(path / store.EXAMPLES)
     if len(examples.get("index", ())) != results["examples"]:
         expected = f"{store.EXAMPLES} with the {results['examples']} examples of {store.RESULTS}"
         raise argument_error("results", expected, f"{path}, with {len(examples.get('index', ()))}")
-    return Finished(path, read_record(path / store.PLAN), results, examples)
+    if _count_robust(examples) != [record.get("robust") for record in results["attacks"]]:
+        expected = f"{store.EXAMPLES} with the verdicts that {store.RESULTS} counts"
+        raise argument_error("results", expected, f"{path}, whose two files are of different evaluations")
+    plan = read_record(path / store.PLAN, needed=("schema_version",))
+    return Finished(path, plan, results, examples)
+
+
+def _count_robust(examples: Mapping[str, np.ndarray]) -> list[int]:
+    """How many examples each attack left."""
+    return [int((~row).sum()) for row in examples.get("misclassified", np.zeros((0, 0), bool))]

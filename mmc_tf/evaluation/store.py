@@ -138,7 +138,7 @@ class EvaluationFolder:
     def results(self) -> dict[str, Any] | None:
         """The results of a finished evaluation, or None while it is not finished."""
         path = self.path / RESULTS
-        return read_record(path) if path.exists() else None
+        return read_record(path, needed=("schema_version",)) if path.exists() else None
 
     def examples(self) -> dict[str, np.ndarray]:
         """The verdicts per example of a finished evaluation."""

@@ -62,7 +62,7 @@ def read_record(
         UserError: if it cannot be opened. DamagedFileError: if it is not JSON, no object, lacks a key, or is not
             what was written.
     """
-    content = read_json(path, expected=expected, opening=opening)
+    content = read_json(path, opening=opening)
     if not isinstance(content, dict):
         received = f"a JSON file without an object ({path})"
         raise DamagedFileError(path, expected, received, opening=opening)

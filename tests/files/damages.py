@@ -3,11 +3,9 @@
 import random
 import zlib
 
-BIT_FLIPS = 24
 
-
-def damages(content, *, name):
-    """(what, damaged content) pairs of many kinds; the same ones for the same name."""
+def damages(content, *, name, bits=24):
+    """(what, damaged content) pairs, the same ones for the same name; `bits` flips in each of three places."""
     rng = random.Random(zlib.crc32(name.encode()))
     size = len(content)
 
@@ -43,11 +41,8 @@ def damages(content, *, name):
         *((f"cut, {number}", content[: rng.randrange(size)]) for number in range(4)),
         *((f"a block of zeros, {number}", cleared()) for number in range(4)),
         *((f"a block left out, {number}", left_out()) for number in range(4)),
-        *((f"a bit, {number}", flipped(0, size)) for number in range(BIT_FLIPS)),
-        *((f"a bit near the start, {number}", flipped(0, min(120, size))) for number in range(BIT_FLIPS)),
-        *(
-            (f"a bit near the end, {number}", flipped(max(0, size - 120), size))
-            for number in range(BIT_FLIPS)
-        ),
+        *((f"a bit, {number}", flipped(0, size)) for number in range(bits)),
+        *((f"a bit near the start, {number}", flipped(0, min(120, size))) for number in range(bits)),
+        *((f"a bit near the end, {number}", flipped(max(0, size - 120), size)) for number in range(bits)),
     ]
     return [(what, damaged) for what, damaged in found if damaged != content]
