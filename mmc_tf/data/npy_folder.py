@@ -9,6 +9,7 @@ import numpy as np
 from mmc_tf.checks import argument_error
 from mmc_tf.data.dataset import Dataset, Split
 from mmc_tf.data.readers import file_error, read_npy
+from mmc_tf.files import one_line
 
 FILES = ("x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy")
 NAMES = "classes.txt"
@@ -36,8 +37,11 @@ def load_npy_folder(folder: Path | None) -> Dataset:
     largest = max((int(split.labels.max(initial=-1)) for split in (train, test)), default=-1)
     names = tuple(str(label) for label in range(largest + 1))
     if (folder / NAMES).is_file():
-        names = tuple((folder / NAMES).read_text(encoding="utf-8").split("\n"))
-        names = tuple(name.strip() for name in names if name.strip())
+        try:
+            lines = (folder / NAMES).read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise file_error(folder / NAMES, "names in UTF-8, one a line", one_line(error)) from None
+        names = tuple(name.strip() for name in lines if name.strip())
         if len(names) <= largest:
             raise file_error(folder / NAMES, f"{largest + 1} names or more, one a line", f"{len(names)}")
     return Dataset(

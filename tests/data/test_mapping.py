@@ -140,3 +140,12 @@ def test_a_split_of_a_mapped_array_copies_nothing_and_checks_everything(tmp_path
         Split(opened, np.zeros(size, np.int32))
     with pytest.raises(UserError, match=r"uint8 or float32 images, where they are memory-mapped.*float16"):
         Split(opened.view(np.float16), np.zeros(size, np.int32))
+
+
+def test_names_that_are_no_text_are_refused(tmp_path):
+    for part in ("train", "test"):
+        np.save(tmp_path / f"x_{part}.npy", np.zeros((2, 4, 4), np.uint8))
+        np.save(tmp_path / f"y_{part}.npy", np.arange(2))
+    (tmp_path / "classes.txt").write_bytes(b"one\ntw\xff")
+    with pytest.raises(UserError, match=r"classes\.txt\. Expected names in UTF-8"):
+        load("npy", data_dir=tmp_path)

@@ -127,3 +127,29 @@ def test_a_module_runs_within_the_process(tmp_path):
 def test_flags_are_typed_as_a_user_would():
     flags = {"a": 1, "b": True, "c": (1, 2), "d": None, "e": "8/255"}
     assert execution.format_flags(flags) == ["--a=1", "--b=true", "--c=1,2", "--e=8/255"]
+
+
+@pytest.mark.parametrize(("content", "expected"), [("12.5\n", 12.5), ('{"seconds": 3.5}', 3.5)])
+def test_seconds_of_older_versions_are_read(tmp_path, content, expected):
+    path = tmp_path / "a.seconds"
+    path.write_text(content)
+    assert lab._read_seconds(path) == expected
+
+
+@pytest.mark.parametrize("content", ["", "12.5.5", "null", "[]", "{}", "-3", '{"seconds": "a"}'])
+def test_damaged_seconds_are_named(tmp_path, content):
+    path = tmp_path / "a.seconds"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"a\.seconds"):
+        lab._read_seconds(path)
+
+
+def test_results_that_were_damaged_are_not_used(tmp_path, commands):
+    """Nor made anew in silence."""
+    subject = make_lab(tmp_path)
+    run = subject.train(Network(dataset="mnist", loss="MMC"))
+    path = subject.evaluation_folder(run, "pgd", dataset="mnist") / "results.json"
+    for content in (b"", b"null", b"{"):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"results\.json"):
+            subject.evaluate(run, "pgd", dataset="mnist")
