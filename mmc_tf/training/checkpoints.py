@@ -67,7 +67,7 @@ def save(
         kept=last_good(folder),
     )
     path = path_of(folder, step)
-    with replacing(path) as temporary:
+    with replacing(path, durable=True) as temporary:  # before an older one goes
         np.savez(temporary, state=np.array(json.dumps({**state, "step": step})), **arrays)
     for old in sorted(folder.glob("step-*.npz"))[:-KEEP]:
         old.unlink()

@@ -36,6 +36,22 @@ def check_checkpoint(path: pathlib.Path) -> None:
         )
 
 
+def newest_checkpoint(folder: pathlib.Path) -> tuple[pathlib.Path | None, list[pathlib.Path]]:
+    """The newest whole checkpoint in a run's `checkpoints/`, or None where there is none, and newer damaged ones.
+
+    Raises:
+        UserError: if there are some, and all are damaged.
+    """
+    damaged: list[pathlib.Path] = []
+    for path in sorted(folder.glob("step-*.npz"), reverse=True):
+        if _damage(path, CHECKPOINT_MEMBERS) is None:
+            return path, damaged
+        damaged.append(path)
+    if damaged:
+        check_checkpoint(damaged[0])
+    return None, []
+
+
 def input_shape(path: pathlib.Path) -> tuple[int | None, ...] | None:
     """The shape of the images that a whole `.keras` file's network takes, without the batch axis.
 
