@@ -6,6 +6,8 @@ from mmc_tf.files.array_files import write_array as write_array
 from mmc_tf.files.array_files import write_arrays as write_arrays
 from mmc_tf.files.atomic import PROBE_BYTES as PROBE_BYTES
 from mmc_tf.files.atomic import check_writable as check_writable
+from mmc_tf.files.atomic import clear_temporaries as clear_temporaries
+from mmc_tf.files.atomic import held as held
 from mmc_tf.files.atomic import locked as locked
 from mmc_tf.files.atomic import replacing as replacing
 from mmc_tf.files.atomic import write_text as write_text

@@ -16,15 +16,18 @@ from mmc_tf.files.seals import check_archive, check_seal, seal
 _EXPECTED = "a readable file of arrays"
 
 
-def write_arrays(path: str | os.PathLike, arrays: Mapping[str, Any], *, compressed: bool = False) -> None:
+def write_arrays(
+    path: str | os.PathLike, arrays: Mapping[str, Any], *, compressed: bool = False, durable: bool = False
+) -> None:
     """Writes an `.npz` file with its checksum, whole or not at all.
 
     Args:
         path: ends with `.npz`.
         arrays: by name; of numbers or text, since objects would have to be pickled.
         compressed: whether to compress them.
+        durable: whether they are on the disk itself at the end, as `replacing` says.
     """
-    with replacing(path) as temporary:
+    with replacing(path, durable=durable) as temporary:
         (np.savez_compressed if compressed else np.savez)(temporary, **arrays)
         seal(temporary)
 

@@ -66,7 +66,8 @@ def save(
         kept=last_good(folder),
     )
     path = path_of(folder, step)
-    write_arrays(path, {"state": np.array(json.dumps({**state, "step": step})), **arrays})
+    stored = {"state": np.array(json.dumps({**state, "step": step})), **arrays}
+    write_arrays(path, stored, durable=True)  # before an older one goes
     for old in sorted(folder.glob("step-*.npz"))[:-KEEP]:
         old.unlink()
     return path

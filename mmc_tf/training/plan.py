@@ -14,6 +14,7 @@ from mmc_tf import files
 from mmc_tf.centers import hierarchical_centers, make_centers
 from mmc_tf.checks import UserError, argument_error
 from mmc_tf.data import Dataset, Split, load
+from mmc_tf.data.fingerprints import fingerprint_split
 from mmc_tf.models import Backbone, BackboneOptions, resolve
 from mmc_tf.training import runs
 from mmc_tf.training.cluster import check_cluster
@@ -46,6 +47,8 @@ class TrainingPlan:
         settings: of the loop.
         folder: the run's, not yet made.
         command: the command line.
+        stem: what the run was named after, where another free name would do as well; None where the name is asked for.
+        notes: what else is said of the run before it begins.
     """
 
     flags: dict[str, Any]
@@ -59,6 +62,8 @@ class TrainingPlan:
     settings: LoopSettings
     folder: runs.RunFolder
     command: str
+    stem: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def monitored(self) -> tuple[str, Split]:
@@ -102,6 +107,7 @@ class TrainingPlan:
                 f"stability   {warmup}, {clip} (--warmup_steps=0 --clip_norm=0 is the papers' bare recipe)",
                 f"penalty     {decay:g} Σw² on convolution kernels (its gradient is {2 * decay:g} w)",
                 f"augmentation flip {settings.flip}, shift {settings.shift:g}",
+                *(f"resume      {note}" for note in self.notes),
             ]
         )
 
@@ -119,6 +125,7 @@ class TrainingPlan:
                 "train_size": len(data.train),
                 "test_size": len(data.test),
                 "source": data.source,
+                "sha256": _fingerprints(data),
             },
             "model": {"name": self.model_name, "loss": self.loss, **dataclasses.asdict(self.options)},
             "monitored": self.monitored[0],
@@ -137,7 +144,8 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
     """
     values = flags.as_dict()
     backbone = resolve(flags.model, version=flags.version)
-    name = flags.run_name or _run_name(flags, _stem(flags, adversarial))
+    stem = _stem(flags, adversarial)
+    name = flags.run_name or _run_name(flags, stem, _old_stem(flags, adversarial))
     if flags.strategy == "multi_worker":
         check_cluster()
     if adversarial:
@@ -189,6 +197,7 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         flip=flags.flip,
         shift=flags.shift,
     )
+    notes = _check_resumption(folder, dataset) if flags.resume else ()
     return TrainingPlan(
         flags=values,
         dataset=dataset,
@@ -201,19 +210,46 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         settings=settings,
         folder=folder,
         command=flags.command,
+        stem=None if flags.run_name or flags.resume or flags.overwrite else stem,
+        notes=notes,
     )
 
 
-def _run_name(flags: Any, stem: str) -> str:
+def _run_name(flags: Any, stem: str, old_stem: str) -> str:
     """An unused name; that of the newest unfinished run to go on with; the stem itself to overwrite."""
     if flags.resume:
-        return runs.newest_unfinished(flags.runs_dir, stem) or stem
+        found = (runs.newest_unfinished(flags.runs_dir, each) for each in (stem, old_stem))
+        return next(filter(None, found), stem)
     return stem if flags.overwrite else runs.unused_name(flags.runs_dir, stem)
 
 
 def _stem(flags: Any, adversarial: bool) -> str:
+    """What a run is named after: networks of other seeds and learning rates have other names."""
+    own = {"lr": (flags.lr, LoopSettings.learning_rate), "seed": (flags.seed, LoopSettings.seed)}
+    words = [f"{name}{value:.10g}" for name, (value, usual) in own.items() if value != usual]
+    return "-".join([_old_stem(flags, adversarial), *words])
+
+
+def _old_stem(flags: Any, adversarial: bool) -> str:
+    """As `_stem`, without seed and learning rate: runs of older versions are found by it, too."""
     method = f"{flags.method}-" if adversarial else ""
     return f"{method}{flags.loss}-{flags.model}-{flags.dataset}".lower()
+
+
+def _fingerprints(dataset: Dataset) -> dict[str, str]:
+    """SHA-256 of each split."""
+    splits = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {name: fingerprint_split(split) for name, split in splits.items() if split is not None}
+
+
+def _check_resumption(folder: runs.RunFolder, dataset: Dataset) -> tuple[str, ...]:
+    """What is said of a run that is resumed.
+
+    Raises:
+        UserError: if its data are others now.
+    """
+    unknown = None if folder.is_vacant else runs.check_data(folder, _fingerprints(dataset))
+    return (runs.describe_resumption(folder), *filter(None, [unknown]))
 
 
 def _feature_dim(flags: Any, backbone: Backbone, num_classes: int) -> int | None:

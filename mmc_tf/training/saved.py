@@ -34,6 +34,25 @@ def check_checkpoint(path: pathlib.Path) -> None:
     check_archive(path, CHECKPOINT_MEMBERS, expected="a file written by training", opening=opening)
 
 
+def newest_checkpoint(folder: pathlib.Path) -> tuple[pathlib.Path | None, list[pathlib.Path]]:
+    """The newest whole checkpoint in a run's `checkpoints/`, or None where there is none, and newer damaged ones.
+
+    Raises:
+        UserError: if there are some, and all are damaged.
+    """
+    damaged: list[pathlib.Path] = []
+    for path in sorted(folder.glob("step-*.npz"), reverse=True):
+        try:
+            check_checkpoint(path)
+        except DamagedFileError:
+            damaged.append(path)
+        else:
+            return path, damaged
+    if damaged:
+        check_checkpoint(damaged[0])
+    return None, []
+
+
 def input_shape(path: pathlib.Path) -> tuple[int | None, ...] | None:
     """The shape of the images that a whole `.keras` file's network takes, without the batch axis.
 
