@@ -110,6 +110,15 @@ def test_every_single_bit_of_the_content_counts(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_is_missing_or_a_folder_is_not_called_damaged(kind, tmp_path):
+    name, _, read, _ = KINDS[kind]
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / name, tmp_path / "folder"):
+        with pytest.raises(UserError, match=path.name) as caught:
+            read(path)
+        assert not isinstance(caught.value, DamagedFileError)
+
+
 def test_a_member_that_the_list_of_an_archive_hides_is_missed(tmp_path):
     """`zipfile` takes what it finds: here the second entry passes for a comment on the first."""
     path = tmp_path / "a.npz"
@@ -124,15 +133,6 @@ def test_a_member_that_the_list_of_an_archive_hides_is_missed(tmp_path):
         assert len(stored.files) == len(ARRAYS) - 1
     with pytest.raises(DamagedFileError, match="the list of its members"):
         files.read_arrays(path)
-
-
-def test_a_file_that_is_missing_or_a_folder_is_not_called_damaged(kind, tmp_path):
-    name, _, read, _ = KINDS[kind]
-    (tmp_path / "folder").mkdir()
-    for path in (tmp_path / name, tmp_path / "folder"):
-        with pytest.raises(UserError, match=path.name) as caught:
-            read(path)
-        assert not isinstance(caught.value, DamagedFileError)
 
 
 def test_files_without_a_checksum_are_read_as_they_are(tmp_path):
