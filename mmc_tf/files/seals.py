@@ -20,6 +20,8 @@ _SEAL = re.compile(rb"sha256=[0-9a-f]{64}")
 _LENGTH = 71
 _COMMENT_LENGTH_BYTES = 2
 _CHUNK = 2**20
+# Of the record that ends a zip file: how long it can be, and where it has the number of members.
+_LONGEST_END, _COUNT_AT, _TOO_MANY = 2**16 + 22, 10, 0xFFFF
 
 
 def seal(path: str | os.PathLike) -> None:
@@ -85,6 +87,8 @@ def check_archive(
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             broken = None if is_sealed else archive.testzip()
+        if not is_sealed and _count_members(path) not in (len(names), _TOO_MANY):
+            broken = "the list of its members"
     except DamagedFileError:
         raise
     except Exception as error:  # damaged zip files raise errors of a dozen types
@@ -95,6 +99,15 @@ def check_archive(
     if missing:
         received = f"a zip file without {', '.join(missing)} ({path})"
         raise DamagedFileError(path, expected, received, opening=opening)
+
+
+def _count_members(path: str | os.PathLike) -> int:
+    """How many members a zip file says that it has: `zipfile` takes as many as it finds."""
+    with open(path, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST_END))
+        end = file.read()
+    place = end.rindex(b"PK\5\6") + _COUNT_AT
+    return int.from_bytes(end[place : place + 2], "little")
 
 
 def _digest(file, size: int) -> str:

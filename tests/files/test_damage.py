@@ -119,6 +119,22 @@ def test_a_file_that_is_missing_or_a_folder_is_not_called_damaged(kind, tmp_path
         assert not isinstance(caught.value, DamagedFileError)
 
 
+def test_a_member_that_the_list_of_an_archive_hides_is_missed(tmp_path):
+    """`zipfile` takes what it finds: here the second entry passes for a comment on the first."""
+    path = tmp_path / "a.npz"
+    np.savez(path, **ARRAYS)
+    content, entry = bytearray(path.read_bytes()), b"PK\1\2"
+    first = content.index(entry)
+    second = content.index(entry, first + 1)
+    third = content.index(entry, second + 1)
+    content[first + 32 : first + 34] = (third - second).to_bytes(2, "little")
+    path.write_bytes(content)
+    with np.load(path) as stored:
+        assert len(stored.files) == len(ARRAYS) - 1
+    with pytest.raises(DamagedFileError, match="the list of its members"):
+        files.read_arrays(path)
+
+
 def test_files_without_a_checksum_are_read_as_they_are(tmp_path):
     """As older versions and other programs write them."""
     (tmp_path / "a.json").write_text(json.dumps(RECORD))

@@ -57,7 +57,8 @@ def write_tables(results: Mapping[str, Any], folder: str | Path) -> None:
 def redraw(folder: str | Path) -> Path | None:
     """Tables and report of a finished protocol anew; None for a folder that holds no such results."""
     path = Path(folder) / store.RESULTS
-    results = read_record(path) if path.is_file() else None
+    expected = "the results of an evaluation"
+    results = read_record(path, expected=expected) if path.is_file() else None
     if results is None or results.get("kind") != KIND:
         return None
     results.setdefault("warnings", [finding.as_dict() for finding in find_doubts(results)])  # of version 1
