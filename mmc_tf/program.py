@@ -23,7 +23,7 @@ def run_program(work: Callable[[], Any], *, verbose: bool = False) -> int:
     """Calls `work`, prints the text it returns, and turns what the user can mend into one line.
 
     Args:
-        work: the whole program.
+        work: the whole program; where it returns a number, that is its status.
         verbose: whether the traceback of a mistake is shown too.
 
     Returns:
@@ -36,7 +36,7 @@ def run_program(work: Callable[[], Any], *, verbose: bool = False) -> int:
         result = work()
         if isinstance(result, str):
             print(result, flush=True)
-        status = 0
+        status = result if isinstance(result, int) else 0
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         status = PIPE_CLOSED
     except (KeyboardInterrupt, Exception) as error:

@@ -14,6 +14,8 @@ leaves whole files only.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import shutil
@@ -24,11 +26,12 @@ from typing import Any
 import numpy as np
 
 from mmc_tf.checks import argument_error
-from mmc_tf.files import DamagedFileError, read_arrays, read_record, write_arrays, write_record
+from mmc_tf.files import DamagedFileError, held, read_arrays, read_record, write_arrays, write_record
 
 PLAN, RESULTS, EXAMPLES, PROGRESS = "plan.json", "results.json", "examples.npz", "progress"
 SAMPLES, FEATURES = "samples.npz", "features.npz"
 REPORT, FIGURES, MARKDOWN, LATEX = "report.html", "figures", "table.md", "table.tex"
+LOCK = ".lock"  # held by the process that writes the folder
 _OURS = (RESULTS, EXAMPLES, SAMPLES, FEATURES, REPORT, FIGURES, MARKDOWN, LATEX, PLAN, PROGRESS)
 
 
@@ -81,6 +84,45 @@ def check_folder(path: str | Path, *, resume: bool, overwrite: bool) -> Path:
     if PLAN not in names:
         raise argument_error("output_dir", f"a folder with an evaluation ({PLAN})", path.as_posix())
     return path
+
+
+def describe_resumption(path: str | Path) -> str:
+    """What there is to go on with in the folder of an evaluation that is resumed, in words."""
+    path = Path(path)
+    if not (path / PLAN).exists():
+        return f"nothing to go on with in {path}: the evaluation begins anew"
+    return f"{path} is finished: no batch is left" if (path / RESULTS).exists() else f"goes on with {path}"
+
+
+def one_at_a_time(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a function that writes an evaluation to `output_dir`: no other process writes there meanwhile.
+
+    A folder that is empty at the end goes, so that a mistake leaves nothing.
+
+    Raises:
+        UserError: as `check_folder`, and if another process works in the folder.
+    """
+
+    @functools.wraps(work)
+    def alone(*data: Any, output_dir: str | Path, **more: Any):
+        how = {name: more.get(name, False) for name in ("resume", "overwrite")}
+        path = check_folder(output_dir, **how)
+        with contextlib.ExitStack() as stack:
+            if not path.exists():
+                stack.callback(_remove_if_empty, path)
+            try:
+                stack.enter_context(held(path / LOCK))
+            except BlockingIOError:
+                expected = "a folder in which no other process works"
+                raise argument_error("output_dir", expected, f"{path}, in which one does") from None
+            return work(*data, output_dir=output_dir, **more)
+
+    return alone
+
+
+def _remove_if_empty(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.rmdir()
 
 
 class EvaluationFolder:
@@ -179,6 +221,6 @@ class EvaluationFolder:
         """Writes the verdicts and the arrays of the pictures by file name, then the results, whose presence says
         that the evaluation is finished."""
         for name, arrays in {EXAMPLES: examples, **(pictures or {})}.items():
-            write_arrays(self.path / name, arrays, compressed=True)
+            write_arrays(self.path / name, arrays, compressed=True, durable=True)  # before the progress goes
         write_record(self.path / RESULTS, results)
         shutil.rmtree(self.path / PROGRESS, ignore_errors=True)

@@ -46,11 +46,17 @@ def _automatic(several_machines: bool) -> str:
     return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "none"
 
 
+def is_alone(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process trains without others, on however many devices."""
+    resolver = strategy.cluster_resolver
+    return resolver is None or not resolver.task_type
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes the run's files: the first worker, or the only process there is."""
-    resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.task_type:
+    if is_alone(strategy):
         return True
+    resolver = strategy.cluster_resolver
     return resolver.task_type == "chief" or (
         resolver.task_type == "worker"
         and resolver.task_id == 0

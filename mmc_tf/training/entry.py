@@ -21,7 +21,7 @@ from mmc_tf.models import build_classifier, default_preprocessing
 from mmc_tf.program import TerminatedError
 from mmc_tf.training import log, runs, saved
 from mmc_tf.training.claims import claimed
-from mmc_tf.training.distribution import check_batch_size, is_chief, make_strategy
+from mmc_tf.training.distribution import check_batch_size, is_alone, is_chief, make_strategy
 from mmc_tf.training.failures import TrainingFailedError
 from mmc_tf.training.loop import TrainingLoop
 from mmc_tf.training.methods import make_monitors, make_recipe, margin_limit
@@ -74,9 +74,8 @@ def _train_and_report(plan: TrainingPlan, recipe: Recipe, strategy: tf.distribut
     if flags["tensorboard"] and is_chief(strategy):
         callbacks.append(keras.callbacks.TensorBoard(plan.folder.path / "tensorboard", write_graph=False))
     # Several machines would have to agree on the step at which they stop; there SIGTERM ends each at once.
-    alone = strategy.cluster_resolver is None
     try:
-        with on_sigterm(enabled=alone) as should_stop:
+        with on_sigterm(enabled=is_alone(strategy)) as should_stop:
             row = _train(plan, recipe, strategy, callbacks, resume=flags["resume"], should_stop=should_stop)
     except TrainingFailedError as failure:
         raise UserError(f"Training of {plan.folder.path} stopped: {failure}") from None

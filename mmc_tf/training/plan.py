@@ -18,6 +18,7 @@ from mmc_tf.data.fingerprints import fingerprint_split
 from mmc_tf.models import Backbone, BackboneOptions, resolve
 from mmc_tf.training import runs
 from mmc_tf.training.cluster import check_cluster
+from mmc_tf.training.naming import choose_name, stem_of
 from mmc_tf.training.schedules import default_epochs
 from mmc_tf.training.settings import LoopSettings
 
@@ -144,8 +145,8 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
     """
     values = flags.as_dict()
     backbone = resolve(flags.model, version=flags.version)
-    stem = _stem(flags, adversarial)
-    name = flags.run_name or _run_name(flags, stem, _old_stem(flags, adversarial))
+    stem = stem_of(flags, adversarial)
+    name = flags.run_name or choose_name(flags, adversarial)
     if flags.strategy == "multi_worker":
         check_cluster()
     if adversarial:
@@ -213,27 +214,6 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         stem=None if flags.run_name or flags.resume or flags.overwrite else stem,
         notes=notes,
     )
-
-
-def _run_name(flags: Any, stem: str, old_stem: str) -> str:
-    """An unused name; that of the newest unfinished run to go on with; the stem itself to overwrite."""
-    if flags.resume:
-        found = (runs.newest_unfinished(flags.runs_dir, each) for each in (stem, old_stem))
-        return next(filter(None, found), stem)
-    return stem if flags.overwrite else runs.unused_name(flags.runs_dir, stem)
-
-
-def _stem(flags: Any, adversarial: bool) -> str:
-    """What a run is named after: networks of other seeds and learning rates have other names."""
-    own = {"lr": (flags.lr, LoopSettings.learning_rate), "seed": (flags.seed, LoopSettings.seed)}
-    words = [f"{name}{value:.10g}" for name, (value, usual) in own.items() if value != usual]
-    return "-".join([_old_stem(flags, adversarial), *words])
-
-
-def _old_stem(flags: Any, adversarial: bool) -> str:
-    """As `_stem`, without seed and learning rate: runs of older versions are found by it, too."""
-    method = f"{flags.method}-" if adversarial else ""
-    return f"{method}{flags.loss}-{flags.model}-{flags.dataset}".lower()
 
 
 def _fingerprints(dataset: Dataset) -> dict[str, str]:

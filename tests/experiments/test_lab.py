@@ -1,7 +1,12 @@
 """The lab asks for a command once, whoever asks, and says what went wrong."""
 
 import multiprocessing
+import os
+import signal
+import subprocess
+import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +15,7 @@ from mmc_tf.checks import UserError
 from mmc_tf.experiments import execution, lab
 from mmc_tf.experiments.budgets import BUDGETS
 from mmc_tf.experiments.lab import Lab, Network
+from mmc_tf.program import TerminatedError
 
 
 @pytest.fixture
@@ -116,6 +122,49 @@ def test_a_command_that_fails_says_why(tmp_path, in_process, capsys):
     with pytest.raises(UserError, match="failed: error: Invalid value for argument `loss`"):
         execution.run_command(words, tmp_path / "logs" / "x.log", in_process=in_process)
     assert capsys.readouterr().out.startswith("$ python train_std.py --loss=nonsense")
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGTERM, TerminatedError), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_a_command_ends_with_the_process_that_runs_it(tmp_path, number, error):
+    """The child notes that it was asked to end before it goes, as training writes a checkpoint."""
+    script = "trap 'echo asked > noted; exit 143' TERM; echo $$ > began; while true; do sleep 0.02; done"
+
+    def end():
+        while not (tmp_path / "began").exists() or not (tmp_path / "began").read_text():
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=end)
+    before = signal.getsignal(signal.SIGTERM)
+    thread.start()
+    with pytest.raises(error):
+        execution.run_child(["sh", "-c", script], cwd=tmp_path)
+    thread.join()
+    assert (tmp_path / "noted").read_text() == "asked\n"
+    assert not Path("/proc", (tmp_path / "began").read_text().strip()).exists()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_child_that_does_not_end_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "GRACE", 0.1)
+    child = subprocess.Popen(
+        ["sh", "-c", "trap '' TERM; echo; while true; do sleep 0.02; done"], stdout=subprocess.PIPE
+    )
+    child.stdout.readline()
+    execution._end(child)
+    child.stdout.close()
+    assert child.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("status", [143, -signal.SIGTERM])
+def test_a_command_that_was_terminated_says_so(tmp_path, monkeypatch, status):
+    monkeypatch.setattr(execution, "run_child", lambda command, **streams: status)
+    with pytest.raises(
+        TerminatedError, match=r"`python train_std.py` was ended .what it printed is in .*x.log"
+    ):
+        execution.run_command(["train_std.py"], tmp_path / "x.log", in_process=False)
 
 
 def test_a_module_runs_within_the_process(tmp_path):

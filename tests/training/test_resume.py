@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -176,9 +177,9 @@ def _final_weights(runs: pathlib.Path) -> dict[str, np.ndarray]:
         return {name: stored[name] for name in stored.files if name != "state"}
 
 
-def _start(runs: pathlib.Path) -> subprocess.Popen:
+def _start(runs: pathlib.Path, stderr: int = subprocess.DEVNULL) -> subprocess.Popen:
     """Starts a run and waits until it has its folder."""
-    process = subprocess.Popen(_command(runs), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+    process = subprocess.Popen(_command(runs), stdout=subprocess.DEVNULL, stderr=stderr, cwd=ROOT)
     while process.poll() is None and not (runs / "run" / "config.json").exists():
         time.sleep(0.02)
     return process
@@ -188,6 +189,36 @@ def _log_without_clocks(runs: pathlib.Path) -> list[dict[str, str]]:
     clocks = ("seconds", "images_per_second")
     rows = log.read(runs / "run" / "log.csv")
     return [{name: text for name, text in row.items() if name not in clocks} for row in rows]
+
+
+@pytest.mark.slow
+def test_terminated_and_resumed(tmp_path):
+    whole = _start(tmp_path / "whole")
+    process = _start(tmp_path / "ended", stderr=subprocess.PIPE)
+    while process.poll() is None and checkpoints.newest(tmp_path / "ended" / "run" / "checkpoints") is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate()
+    assert process.returncode == 143
+    line = said.decode().rstrip("\n").split("\n")[-1]
+    found = re.fullmatch(
+        r"terminated: training of (.*)/run ended after step (\d+) of 120, which is kept in \1/run/checkpoints; "
+        "go on with it: --resume --run_name=run",
+        line,
+    )
+    assert found, line
+    newest = checkpoints.newest(tmp_path / "ended" / "run" / "checkpoints")
+    assert newest == checkpoints.path_of(newest.parent, int(found[2]))
+    newest.write_bytes(newest.read_bytes()[:-1000])  # the disk lost it: the one before does
+    done = subprocess.run(
+        _command(tmp_path / "ended", "--resume"), check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert f"{newest.name} is damaged and left out; goes on from {newest.parent}/step-" in done.stdout
+    assert whole.wait() == 0
+    resumed, expected = (_final_weights(tmp_path / name) for name in ("ended", "whole"))
+    assert resumed.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(resumed[name], values, err_msg=name)
 
 
 @pytest.mark.slow

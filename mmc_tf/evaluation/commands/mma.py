@@ -130,12 +130,16 @@ def _run(arguments: argparse.Namespace, found: Any, protocol: Any, margins: Any)
     prepared = runner.prepare(subjects, split.part(0, 1).as_float()[0], protocol)
     content = runner.describe_plan(subjects, split, protocol, margins=margins, seed=arguments.seed)
     if arguments.output_dir is None:
-        output_dir = choose_output_dir(settings.KIND, content, resume=arguments.resume)
+        output_dir = choose_output_dir(
+            settings.KIND, content, resume=arguments.resume, reserve=not arguments.dry_run
+        )
     else:
         output_dir = Path(arguments.output_dir)
     how = {"resume": arguments.resume, "overwrite": arguments.overwrite}
     store.EvaluationFolder.check(output_dir, content, **how)
     text = describe(found, prepared, protocol, margins, output_dir, seed=arguments.seed)
+    if arguments.resume:
+        text += f"\nresume   {store.describe_resumption(output_dir)}"
     if arguments.dry_run:
         return text
     print(text, flush=True)
