@@ -6,10 +6,8 @@ Example:
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +17,10 @@ from absl import flags as absl_flags
 from flags.flag import Flag, aliases_of, own_flags
 from flags.help import format_help
 from flags.startup import prepare_environment
-from mmc_tf.checks import UserError
+from mmc_tf.checks import UserError, shorten
+from mmc_tf.program import run_program
 
 Definition = Callable[[absl_flags.FlagValues], None]
-USER_ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 _HELP = ("--help", "-help", "-h", "--helpfull", "--helpshort")
 
 
@@ -73,6 +71,9 @@ def parse(
     flag_values = define_all(definitions)
     try:
         words = flag_values(list(argv))[1:]
+    except RecursionError:  # absl looks for a name like it, one sign of it a call
+        longest = max((word for word in argv if word.startswith("-")), key=len)
+        raise UserError(f"Unknown command line flag '{shorten(longest.lstrip('-'))}'.") from None
     except (absl_flags.Error, ValueError) as error:
         if isinstance(error, UserError):
             raise
@@ -113,38 +114,25 @@ def run_script(
         summary: what `--help` says first.
 
     Returns:
-        The exit status: 0, 2 for a mistake or a file that cannot be read or written, 130 when interrupted,
-        141 when nobody reads the output any more. Any other exception is a bug and keeps its traceback.
+        The exit status, as `mmc_tf.program.run_program` gives it.
     """
     argv = list(sys.argv if argv is None else argv)
     definitions = tuple(definitions)
     prepare_environment()
-    try:
+
+    def work() -> Any:
         if any(word in _HELP for word in argv[1:]):
-            result = format_help(define_all(definitions), argv[0], summary=summary, positionals=positionals)
-        else:
-            result = main(parse(argv, definitions, positionals=positionals))
-        if isinstance(result, str):
-            print(result, flush=True)
-        return 0
-    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    except (KeyboardInterrupt, Exception) as error:
-        if not isinstance(error, UserError | OSError | KeyboardInterrupt) and not _is_file_error(error):
-            raise
-        if {"--verbose", "-verbose"} & set(argv[1:]):
-            traceback.print_exception(error)
-        interrupted = isinstance(error, KeyboardInterrupt)
-        print("interrupted" if interrupted else f"error: {_one_line(error)}", file=sys.stderr)
-        return INTERRUPTED if interrupted else USER_ERROR
+            return format_help(define_all(definitions), argv[0], summary=summary, positionals=positionals)
+        return main(parse(argv, definitions, positionals=positionals))
+
+    return run_program(work, verbose=bool({"--verbose", "-verbose"} & set(argv[1:])))
 
 
 def _only_value(flag: Flag, said: list[tuple[str, Any]]) -> Any:
     """The value that all names agree on."""
     first = said[0][1]
     if any(value != first for _, value in said):
-        received = " and ".join(f"{name}={flag.parser.show(value)}" for name, value in said)
+        received = " and ".join(f"{name}={shorten(flag.parser.show(value))}" for name, value in said)
         raise UserError(f"Invalid value for argument `{flag.name}`. Expected one value. Received: {received}")
     return first
 
@@ -154,30 +142,15 @@ def _unexpected_word(word: str, positionals: Sequence[str]) -> str:
     expected = f"{names} and flags" if names else "flags only"
     if word.lower() in ("true", "false"):
         expected += "; a boolean flag takes its value with =, as in --use_BN=False"
-    return f"Invalid value for argument `positionals`. Expected {expected}. Received: {word}"
+    return f"Invalid value for argument `positionals`. Expected {expected}. Received: {shorten(word)}"
 
 
 def _with_owner(error: Exception) -> str:
     """absl's message, with the script that has an unknown flag if another one does."""
     if not isinstance(error, absl_flags.UnrecognizedFlagError):
-        return str(error)
+        return shorten(str(error))
     from flags.scripts import SCRIPTS
 
     owners = [script.name for script in SCRIPTS if error.flagname in define_all(script.definitions)]
-    return f"{error} It is a flag of {', '.join(owners)}." if owners else str(error)
-
-
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        files = [str(name) for name in (error.filename, error.filename2) if name is not None]
-        return ": ".join([error.strerror, *files])
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _is_file_error(error: Exception) -> bool:
-    """TensorFlow's own writers report a full disk or a closed folder by classes that are no OSError."""
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is None or not isinstance(error, tensorflow.errors.OpError):
-        return False
-    full = isinstance(error, tensorflow.errors.ResourceExhaustedError) and "No space left" in str(error)
-    return full or isinstance(error, tensorflow.errors.PermissionDeniedError)
+    said = shorten(str(error))
+    return f"{said} It is a flag of {', '.join(owners)}." if owners else said

@@ -8,7 +8,7 @@ from typing import Any
 from absl import flags as absl_flags
 
 from flags.parsers import Boolean, Parser
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import UserError, argument_error, shorten
 
 
 class Flag(absl_flags.Flag):
@@ -38,6 +38,18 @@ class Flag(absl_flags.Flag):
         self.room, self.alias_of = room, alias_of
         self._default_text = default_text
         super().__init__(parser, None, name, default, help_text, boolean=isinstance(parser, Boolean))
+
+    def parse(self, argument: Any) -> None:
+        """Sets the value, once: a second one that differs is refused, where absl would take the last."""
+        before, said = self.value, bool(self.present)
+        super().parse(argument)
+        if said and self.value != before:
+            received = " and ".join(
+                f"--{self.name}={shorten(self.parser.show(value))}" for value in (before, self.value)
+            )
+            raise UserError(
+                f"Invalid value for argument `{self.name}`. Expected one value. Received: {received}"
+            )
 
     def _parse(self, argument: Any) -> Any:
         try:

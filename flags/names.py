@@ -15,6 +15,17 @@ DATASET_SPELLINGS = {
 LOSSES = ("SCE", "MMC", "MMC-C", "MMC-M", "MMLDA", "LGM", "Center", "EMC", "HMMC")
 LOSS_SPELLINGS = {"l-gm": "LGM", "ce": "SCE", "softmax": "SCE"}
 
+_CENTERED = ("MMC", "MMLDA", "EMC", "HMMC")
+# The losses that a flag reaches; with the others it is refused. Those of MMC's forms are checked by the library.
+LOSS_FLAGS = {
+    **dict.fromkeys(("scale", "centers", "sub_scale", "hierarchy", "center_seed"), _CENTERED),
+    **dict.fromkeys(("center_weight", "center_alpha"), ("Center",)),
+    **dict.fromkeys(("lgm_margin", "lgm_weight"), ("LGM",)),
+    "emc_alpha": ("EMC",),
+}
+# The kinds of centers that a flag reaches, beside files.
+CENTER_FLAGS = {"sub_scale": ("hierarchical",), "center_seed": ("random", "spread")}
+
 # The schedules themselves, and the check of an unknown name, belong to the library.
 POLICIES = ("MMC-C", "MMC-M", "STD", "AT", "TRADES", "MMA", "MMA-MNIST", "MMA-CIFAR", "constant", "cosine")
 POLICY_SPELLINGS = {name.lower(): name for name in POLICIES}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from flags.names import ATTACK_NORMS
-from mmc_tf.checks import UserError, argument_error
+from mmc_tf.checks import UserError, argument_error, shorten
 
 
 def contradiction(name: str, *said: str, expected: str = "flags that agree") -> UserError:
     """The error for flags that cannot all be meant."""
     return UserError(
-        f"Invalid value for argument `{name}`. Expected {expected}. Received: {' and '.join(said)}"
+        f"Invalid value for argument `{name}`. Expected {expected}. Received: {' and '.join(map(shorten, said))}"
     )
 
 

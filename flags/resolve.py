@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 from flags.cli import Flags
-from flags.names import is_cifar
+from flags.names import CENTER_FLAGS, LOSS_FLAGS, is_cifar
 from flags.refusals import contradiction
 from flags.resolve_methods import resolve_method, resolve_selection
 from mmc_tf.checks import argument_error
@@ -39,6 +40,7 @@ def resolve_training(flags: Flags) -> Flags:
     values |= _dataset_and_model(values)
     values |= _policy_and_epochs(values)
     values |= _features_and_centers(values, use_random=switches["use_random"])
+    _check_loss_flags(values, flags.given)
     cifar, digits = is_cifar(values["dataset"]), values["dataset"] == "digits"
     _fill(values, flip=cifar, shift=0.0 if digits else 0.1)
     if "method" in values:
@@ -65,6 +67,21 @@ def _loss_and_policy(
     if by_switch is not None and loss not in (None, by_switch):
         raise contradiction("loss", f"--loss={shown}", f"{said}, which means {by_switch}")
     return {"loss": loss or by_switch or "MMC", "learning_policy": policy}
+
+
+def _check_loss_flags(values: dict[str, Any], given: Set[str]) -> None:
+    """Raises a UserError for a parameter of another loss, or of other centers, which would change nothing."""
+    loss, centers = values["loss"], values["centers"]
+    for name, losses in LOSS_FLAGS.items():
+        # The original's command lines hold the norm of the centers whatever the loss.
+        if name not in given or loss in losses or (name == "scale" and "use_mmlda" in given):
+            continue
+        expected = f"one of the losses {', '.join(losses)}" if len(losses) > 1 else f"--loss={losses[0]}"
+        raise contradiction(name, f"--{name} with --loss={loss}", expected=f"{expected} with it")
+    for name, kinds in CENTER_FLAGS.items():
+        if name in given and centers not in kinds:
+            expected = f"centers that are {' or '.join(kinds)}"
+            raise contradiction(name, f"--{name} with --centers={centers}", expected=f"{expected} with it")
 
 
 def loss_of_switches(mmlda: bool | None, ball: bool | None) -> tuple[str | None, str]:

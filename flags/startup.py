@@ -27,7 +27,7 @@ def quiet_imports() -> Iterator[None]:
         >>> with quiet_imports():
         ...     import json
     """
-    sys.stderr.flush()
+    _flush()
     try:
         saved = os.dup(2)
     except OSError:  # no stderr at all, as under some service managers
@@ -41,7 +41,8 @@ def quiet_imports() -> Iterator[None]:
             _restore(saved)
             saved = None
             captured.seek(0)
-            os.write(2, captured.read())
+            with contextlib.suppress(OSError):  # nobody reads it
+                os.write(2, captured.read())
             raise
         finally:
             if saved is not None:
@@ -49,6 +50,12 @@ def quiet_imports() -> Iterator[None]:
 
 
 def _restore(saved: int) -> None:
-    sys.stderr.flush()
+    _flush()
     os.dup2(saved, 2)
     os.close(saved)
+
+
+def _flush() -> None:
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):  # closed, or nobody reads it
+            sys.stderr.flush()

@@ -223,10 +223,10 @@ def _define_run(define: Define) -> None:
         Parser(),
         None,
         "Name of the run's folder inside --runs_dir.",
-        default_text="made of loss, model and data set",
+        default_text="made of loss, model and data set, and of seed and learning rate if given",
         aliases=("m", "description"),
     )
-    define("resume", Boolean(), False, "Go on with a run that was interrupted.")
+    define("resume", Boolean(), False, "Go on with a run that was interrupted; the plan says from where.")
     define("overwrite", Boolean(), False, "Replace a run of the same name.")
     define(
         "checkpoint_every",

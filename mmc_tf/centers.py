@@ -9,16 +9,49 @@ from typing import Any
 import numpy as np
 import scipy.io
 
+from mmc_tf import files
 from mmc_tf.checks import argument_error, check_number
 from mmc_tf.sphere import minimize_largest_inner_product, normalize_rows
 
 KINDS = ("simplex", "random", "hierarchical", "spread")
+# Beyond, float32 loses features of norm 1 in z − μ (spacing 0.06 at 1e6), and squares overflow from 1e19 on.
+LONGEST = 1e6
+# Two centers at less than so many times the largest norm from each other are one in float32.
+NEAREST = 1e-6
 
 
 def _check_sizes(num_classes: int, feature_dim: int, scale: float) -> None:
     check_number("num_classes", num_classes, minimum=2, integer=True)
     check_number("feature_dim", feature_dim, minimum=1, integer=True)
     check_number("scale", scale, above=0)
+
+
+def check_centers(centers: np.ndarray, source: object) -> np.ndarray:
+    """Returns (L, d) float64 centers if distances to them can be told apart in float32.
+
+    Args:
+        centers: finite.
+        source: where they are from, for the error.
+
+    Raises:
+        UserError: for norms above 1e6, and for two centers in one place.
+    """
+    norms = np.linalg.norm(centers, axis=1)
+    longest = int(norms.argmax())
+    if norms[longest] > LONGEST:
+        received = f"{source}, where center {longest} has norm {norms[longest]:.4g}"
+        raise argument_error("centers", f"centers of norm {LONGEST:g} at most (float32)", received)
+    products = centers @ centers.T
+    squares = norms[:, None] ** 2 + norms**2 - 2 * products
+    np.fill_diagonal(squares, np.inf)
+    first, second = np.unravel_index(squares.argmin(), squares.shape)
+    distance = np.linalg.norm(
+        centers[first] - centers[second]
+    )  # exact, where the difference of squares is not
+    if distance <= NEAREST * norms[longest] or distance**2 < np.finfo(np.float32).tiny:
+        received = f"{source}, where centers {first} and {second} are {distance:.4g} apart"
+        raise argument_error("centers", "centers in different places", received)
+    return centers
 
 
 def simplex_centers(num_classes: int, feature_dim: int, *, scale: float = 1.0) -> np.ndarray:
@@ -151,7 +184,8 @@ def hierarchical_centers(tree: Any, feature_dim: int, *, scales: Sequence[float]
         (L, d) float64.
 
     Raises:
-        UserError: if the leaves are not 0 … L−1, scales are too few, or there are more than d+1 brothers.
+        UserError: if the leaves are not 0 … L−1, scales are too few, there are more than d+1 brothers, or
+            centers are as in `check_centers`.
 
     Example:
         >>> hierarchical_centers({"pets": [0, 2], "cars": [1]}, 2).tolist()
@@ -190,7 +224,7 @@ def hierarchical_centers(tree: Any, feature_dim: int, *, scales: Sequence[float]
                 first = max(0, min(sum(widths[:depth]), feature_dim - widths[depth]))
                 simplex = simplex_centers(brothers, min(brothers - 1, feature_dim), scale=scales[depth])
                 centers[label, first : first + simplex.shape[1]] += simplex[position]
-    return centers
+    return check_centers(centers, f"a tree in d = {feature_dim} dimensions")
 
 
 def load_centers(
@@ -208,7 +242,8 @@ def load_centers(
         (L, d) float64.
 
     Raises:
-        UserError: if the file is missing, unreadable, of another shape, or holds numbers that are not finite.
+        UserError: if the file is missing, unreadable, of another shape, holds numbers that are not finite, or
+            centers as in `check_centers`.
     """
     path = Path(path)
     if not path.is_file():
@@ -217,7 +252,7 @@ def load_centers(
         if path.suffix == ".mat":
             centers = scipy.io.loadmat(path, variable_names=["mean_logits"]).get("mean_logits")
         else:
-            centers = np.load(path, allow_pickle=False)
+            centers = files.read_array(path)
     except Exception as error:  # a damaged file makes the readers raise errors of a dozen types
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise argument_error("centers", f"a readable {path.suffix} file", f"{path} ({reason})") from None
@@ -230,7 +265,7 @@ def load_centers(
     centers = centers.astype(np.float64)
     if not np.isfinite(centers).all():
         raise argument_error("centers", expected, f"{path} with {np.sum(~np.isfinite(centers))} that are not")
-    return centers if scale is None else check_number("scale", scale, above=0) * centers
+    return check_centers(centers * (1 if scale is None else check_number("scale", scale, above=0)), path)
 
 
 def make_centers(
@@ -258,17 +293,17 @@ def make_centers(
         (L, d) float64.
 
     Raises:
-        UserError: for an unknown kind or an impossible combination.
+        UserError: for an unknown kind or an impossible combination, or as `check_centers`.
     """
     _check_sizes(num_classes, feature_dim, scale)
     if str(kind).endswith((".mat", ".npy")):
         return load_centers(kind, num_classes, feature_dim, scale=scale)
     if kind == "simplex":
-        return simplex_centers(num_classes, feature_dim, scale=scale)
+        return check_centers(simplex_centers(num_classes, feature_dim, scale=scale), kind)
     if kind == "random":
-        return random_centers(num_classes, feature_dim, scale=scale, seed=seed)
+        return check_centers(random_centers(num_classes, feature_dim, scale=scale, seed=seed), kind)
     if kind == "spread":
-        return spread_centers(num_classes, feature_dim, scale=scale, seed=seed)
+        return check_centers(spread_centers(num_classes, feature_dim, scale=scale, seed=seed), kind)
     if kind != "hierarchical":
         raise argument_error("centers", "one of " + ", ".join(KINDS) + ", or a .mat or .npy file", kind)
     if superclasses is None:

@@ -12,15 +12,31 @@ from typing import Any
 
 import numpy as np
 
+# Of what somebody passed, an error repeats so many characters: enough to recognize it.
+ECHOED = 200
+
 
 class UserError(ValueError):
     """A mistake of the caller: the scripts print its message as one line and exit with status 2."""
 
 
 def argument_error(name: str, expected: str, received: Any) -> UserError:
-    """Builds the three-part error: the argument's name, what is expected, what came."""
-    shown = received if isinstance(received, str) else repr(received)
+    """Builds the three-part error: the argument's name, what is expected, what came (at most 200 characters of it)."""
+    shown = shorten(received if isinstance(received, str) else repr(received))
     return UserError(f"Invalid value for argument `{name}`. Expected {expected}. Received: {name}={shown}")
+
+
+def shorten(text: str, longest: int = ECHOED) -> str:
+    """Returns a text as it is, or its beginning and its end if it has more than `longest` characters.
+
+    Example:
+        >>> shorten("0123456789" * 100, 20)
+        '01234567890123…56789 (1000 characters)'
+    """
+    if len(text) <= longest:
+        return text
+    end = (longest - 1) // 4 + 1
+    return f"{text[: longest - 1 - end]}…{text[-end:]} ({len(text)} characters)"
 
 
 def parse_number(name: str, text: str | float) -> float:

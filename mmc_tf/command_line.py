@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from mmc_tf.checks import UserError, argument_error
+from mmc_tf.checks import argument_error
+from mmc_tf.program import run_program
 
-USER_ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
+
+class _Once(argparse.Action):
+    """Stores a value, and refuses another one for the same argument."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Called by argparse for each time that the argument is given."""
+        seen = vars(namespace).setdefault("_seen", {})
+        if self.dest in seen and seen[self.dest] != values:
+            received = f"{seen[self.dest]} and {values}"
+            raise argument_error(self.dest, "one value", received)
+        seen[self.dest] = values
+        setattr(namespace, self.dest, values)
 
 
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name in (None, "store"):
+            self.register("action", name, _Once)
+
     def error(self, message: str) -> NoReturn:
         raise argument_error("arguments", f"those that `{self.prog} --help` lists", message)
 
@@ -54,28 +70,14 @@ def run_command(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> 
         argv: the words after the program's name; the program's own if None.
 
     Returns:
-        The exit status: 0, or 2 for a mistake or a file that cannot be read or written, 130 when interrupted, 141 when
-        nobody reads the output any more. Any other exception is a bug and keeps its traceback.
+        The exit status, as `mmc_tf.program.run_program` gives it.
     """
     # TensorFlow and Keras read these at their import.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    try:
+
+    def work() -> str:
         arguments = parser.parse_args(argv)
-        print(arguments.run(arguments), flush=True)
-        return 0
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except (UserError, OSError) as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
-        return USER_ERROR
+        return arguments.run(arguments)
 
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}"
-    return " ".join(str(error).split())
+    return run_program(work)

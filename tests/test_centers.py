@@ -226,6 +226,11 @@ GOOD = np.eye(3, 4)
         ("a.mat", {"mean_logits": GOOD + 1j}, "complex128"),
         ("a.mat", b"not a MATLAB file at all" * 20, "readable .mat file"),
         ("a.mat", b"", "readable .mat file"),
+        ("a.npy", GOOD[[0, 1, 0]], "Expected centers in different places. .* centers 0 and 2 are 0 apart"),
+        ("a.npy", np.array([[1, 0, 0, 0], [1, 1e-7, 0, 0], [0, 1, 0, 0]]), "centers 0 and 1 are 1e-07 apart"),
+        ("a.npy", GOOD * 0, "in different places"),
+        ("a.mat", {"mean_logits": GOOD * 1e-30}, "in different places"),
+        ("a.npy", GOOD * 2e6, r"norm 1e\+06 at most .* center 0 has norm 2e\+06"),
         ("a.npy", GOOD[:2], r"shape \(2, 4\)"),
         ("a.npy", np.where(GOOD > 0, np.inf, 0), "3 that are not"),
         ("a.npy", np.array([["a"]]), "dtype"),
@@ -268,11 +273,25 @@ def test_truncated_files_are_named(tmp_path, kept):
         ("simplex", {"scale": 0.0}, "scale"),
         ("simplex", {"scale": float("nan")}, "scale"),
         ("random", {"seed": -1}, "seed"),
+        ("spread", {"scale": 1e7}, r"`centers`. Expected centers of norm 1e\+06 at most"),
     ],
 )
 def test_impossible_settings(kind, settings, message):
     with pytest.raises(UserError, match=message):
         make_centers(kind, 10, 64, **settings)
+
+
+def test_random_centers_on_a_line_may_fall_together():
+    with pytest.raises(UserError, match=r"in different places. Received: centers=random, where"):
+        make_centers("random", 3, 1)
+
+
+def test_a_tree_whose_levels_share_coordinates_may_put_two_leaves_together():
+    """In one dimension 1 − 1/2 and −1/2 + 1 are the same place."""
+    tree = [[0, [1]], [[2], 3]]
+    with pytest.raises(UserError, match="in different places"):
+        hierarchical_centers([[0, 1], [2, 3]], 1, scales=(1.0, 1.0))
+    assert len(hierarchical_centers(tree, 1, scales=(1.0, 0.5, 0.1))) == 4
 
 
 def test_every_kind_has_the_asked_norm():

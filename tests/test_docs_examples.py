@@ -21,7 +21,7 @@ MODULES = sorted(
     for path in (REPOSITORY / room).rglob("*.py")
     if path.name != "__main__.py" and ">>>" in path.read_text(encoding="utf-8")
 )
-PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")])
+PAGES = sorted([REPOSITORY / "README.md", REPOSITORY / "SECURITY.md", *(REPOSITORY / "docs").glob("*.md")])
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 # Keras' own conversion of variables.

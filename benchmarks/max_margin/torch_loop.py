@@ -150,7 +150,7 @@ def main() -> None:
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     torch.manual_seed(0)
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-    with np.load(folder / "arrays.npz") as stored:
+    with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
         arrays = dict(stored)
     images = torch.from_numpy(arrays.pop("images")).permute(0, 3, 1, 2)
     labels = torch.from_numpy(arrays.pop("labels")).long()

@@ -100,7 +100,7 @@ def main() -> None:
     plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     with np.load(folder / "inputs.npz", allow_pickle=False) as arrays:
         images, labels, logits = arrays["images"], arrays["labels"], arrays["logits"]
-    keras_model = keras.saving.load_model(plan["model"])
+    keras_model = keras.saving.load_model(plan["model"], safe_mode=True)
     for parameter in keras_model.parameters():
         parameter.requires_grad_(False)
     network = Channels(keras_model, shift=plan["has_centers"]).eval()

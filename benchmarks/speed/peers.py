@@ -68,7 +68,7 @@ class Peers:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
         answer = self._read()
-        return np.load(answer["path"]), answer["seconds"]
+        return np.load(answer["path"], allow_pickle=False), answer["seconds"]
 
     def _read(self) -> dict[str, Any]:
         line = self._process.stdout.readline()

@@ -63,11 +63,11 @@ class Worker:
     """
 
     def __init__(self, folder: pathlib.Path, batch_size: int):
-        with np.load(folder / "weights.npz") as arrays:
+        with np.load(folder / "weights.npz", allow_pickle=False) as arrays:
             network = ResNet(dict(arrays)).eval()
         for parameter in network.parameters():
             parameter.requires_grad_(False)
-        with np.load(folder / "inputs.npz") as arrays:
+        with np.load(folder / "inputs.npz", allow_pickle=False) as arrays:
             self.images = torch.from_numpy(arrays["images"]).permute(0, 3, 1, 2).contiguous()
             self.labels = torch.from_numpy(arrays["labels"]).long()
         self.folder = folder

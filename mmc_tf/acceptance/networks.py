@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from mmc_tf.data import Split
-from mmc_tf.files import replacing
+from mmc_tf.files import check_archive, replacing, seal
 from mmc_tf.losses import LOSSES
 from mmc_tf.models.heads import HEADS
 
@@ -53,8 +53,10 @@ def load_or_train(loss: str, split: Split, folder: pathlib.Path, *, seed: int = 
     """The trained network from the folder, or trained now and saved there."""
     path = folder / f"{loss.lower()}-{len(split)}x{EPOCHS}-seed{seed}.keras"
     if path.is_file():
-        return keras.saving.load_model(path, compile=False)
+        check_archive(path, expected="a saved Keras model")
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
     model = train(loss, split, seed=seed)
     with replacing(path) as temporary:
         model.save(temporary)
+        seal(temporary)
     return model

@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from mmc_tf.data.readers.arrays import one_line
+from mmc_tf.files import one_line
 
 # Bad input must be reported within 5 seconds, starting the program included.
 PROBE_SECONDS = 2.0

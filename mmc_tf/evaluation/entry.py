@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -26,13 +28,19 @@ from mmc_tf.evaluation.progress import NoProgress, ProgressBar
 from mmc_tf.evaluation.report.build import try_report
 from mmc_tf.evaluation.runner import evaluate
 from mmc_tf.evaluation.wording import pixel_range, warning_lines
+from mmc_tf.files import read_record
 from mmc_tf.models.precision import PrecisionChoice
 from mmc_tf.training import runs
 from mmc_tf.training.distribution import make_strategy
 
 
 def choose_output_dir(
-    run_name: str, content: dict[str, Any], *, resume: bool, root: Path = RESULTS_DIR
+    run_name: str,
+    content: dict[str, Any],
+    *,
+    resume: bool,
+    root: Path = RESULTS_DIR,
+    reserve: bool = False,
 ) -> Path:
     """The folder of results where none is given: `results/<run>/<time>`, a shard's with `_shard-0-of-3`.
 
@@ -43,19 +51,25 @@ def choose_output_dir(
         content: the plan, as `describe_plan` gives it.
         resume: whether an earlier evaluation is to be gone on with.
         root: folder of all results.
+        reserve: whether a new folder is made at once, so that two that begin in one second get two.
     """
     parent = root / run_name
     if resume:
         for plan_file in sorted(parent.glob(f"*/{store.PLAN}"), reverse=True):
-            if not store.differences(store.read_json(plan_file), content):
+            if not store.differences(read_record(plan_file), content):
                 return plan_file.parent
     name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
     if "shard" in content:
         name += "_shard-{index}-of-{count}".format(**content["shard"])
-    path, number = parent / name, 1
-    while path.exists():
-        number += 1
-        path = parent / f"{name}~{number}"
+    for number in itertools.count(1):
+        path = parent / (name if number == 1 else f"{name}~{number}")
+        if not reserve and not path.exists():
+            break
+        if reserve:
+            parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()  # of several processes, one succeeds
+                break
     return path
 
 
@@ -203,7 +217,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         input_range=flags.input_range,
     )
     if flags.output_dir is None:
-        output_dir = choose_output_dir(network.name, content, resume=flags.resume)
+        output_dir = choose_output_dir(network.name, content, resume=flags.resume, reserve=not flags.dry_run)
     else:
         output_dir = Path(flags.output_dir)
     store.EvaluationFolder.check(output_dir, content, resume=flags.resume, overwrite=flags.overwrite)
@@ -228,9 +242,11 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         input_range=flags.input_range,
         notes=flags.original,
     )
+    if flags.resume:
+        text += f"\nresume   {store.describe_resumption(output_dir)}"
     if flags.dry_run:
         return "\n".join([text, *_look_at_pixels(network, target, flags.input_range)])
-    print(text)
+    print(text, flush=True)
     results = evaluate(
         network.model,
         dataset.test,

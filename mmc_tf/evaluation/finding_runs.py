@@ -9,7 +9,6 @@ Nothing here needs TensorFlow.
 from __future__ import annotations
 
 import copy
-import csv
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from mmc_tf.checks import UserError, argument_error
 from mmc_tf.data import canonical_name
+from mmc_tf.files import read_table
 from mmc_tf.models import resolve
 from mmc_tf.training import runs
 
@@ -106,21 +106,25 @@ def find_run(
     newest_first = _finished(runs_dir)
     if not newest_first:
         return Found(runs.find_newest(runs_dir), "")  # says that there is none
-    lacking = {path: differences(settings_of(_read_config(path)), wanted) for path in newest_first}
+    configs = {path: _read_config(path) for path in newest_first}
+    lacking = {path: differences(settings_of(configs[path]), wanted) for path in newest_first}
+    unread = [path.name for path in newest_first if not configs[path]]
+    left_out = f"; not {', '.join(unread[:_NAMED])}: cannot be read" if unread else ""
     fitting = [path for path in newest_first if not lacking[path]]
     if not fitting:
         nearest = min(newest_first, key=lambda path: len(lacking[path]))  # the first of the least: the newest
         expected = f"a finished run in {runs_dir}/ with {_listed(wanted)}"
-        received = f"none; the nearest, {nearest}, has {', '.join(lacking[nearest])}"
+        received = f"none; the nearest, {nearest}, has {', '.join(lacking[nearest])}{left_out}"
         raise argument_error(argument, expected, received)
     if epoch is not None:
         fitting = _with_epoch(fitting, epoch)
     if len(fitting) == 1:
-        return Found(fitting[0], f"the only one with {_listed(wanted)}" if wanted else "the only one")
+        only = f"the only one with {_listed(wanted)}" if wanted else "the only one"
+        return Found(fitting[0], only + left_out)
     others = ", ".join(path.name for path in fitting[1 : 1 + _NAMED])
     more = ", ..." if len(fitting) > 1 + _NAMED else ""
     fit = f" with {_listed(wanted)}" if wanted else ""
-    return Found(fitting[0], f"the newest of {len(fitting)}{fit} (others: {others}{more})")
+    return Found(fitting[0], f"the newest of {len(fitting)}{fit} (others: {others}{more}){left_out}")
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,11 +169,11 @@ def differences(settings: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
 
 
 def last_epoch(path: Path) -> int | None:
-    """The epoch that a run ended with, by its log; None if it has none."""
+    """The epoch that a run ended with, by its log; None if it has none that can be read."""
     try:
-        with runs.RunFolder(path).log_file.open(newline="", encoding="utf-8") as stream:
-            return max((int(row["epoch"]) for row in csv.DictReader(stream)), default=None)
-    except (OSError, KeyError, ValueError):
+        rows = read_table(runs.RunFolder(path).log_file)
+        return max((int(row["epoch"]) for row in rows), default=None)
+    except (KeyError, TypeError, ValueError):
         return None
 
 

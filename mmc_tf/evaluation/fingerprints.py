@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,35 +15,18 @@ from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.transfer import Transfer
 from mmc_tf.data import Split
-from mmc_tf.data.mapping import chunks
+from mmc_tf.data.fingerprints import fingerprint_split, hash_arrays
 from mmc_tf.evaluation.examples import Shard
 from mmc_tf.evaluation.records import SCHEMA_VERSION, attack_parameters
 
 Attacks = Sequence[tuple[str, Attack]]
 
 
-def _hash_arrays(arrays) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        if not array.ndim:
-            digest.update(array.tobytes())
-            continue
-        for part in chunks(array):  # which may be larger than memory
-            digest.update(np.ascontiguousarray(part))
-    return digest.hexdigest()
-
-
 def fingerprint_model(model: Any) -> str | None:
     """SHA-256 of a Keras model's weights in order; None for a callable of unknown weights."""
     if not isinstance(model, keras.Model):
         return None
-    return _hash_arrays(model.get_weights())
-
-
-def fingerprint_split(split: Split) -> str:
-    """SHA-256 of a split's images and labels."""
-    return _hash_arrays([np.asarray(split.images), np.asarray(split.labels)])
+    return hash_arrays(model.get_weights())
 
 
 def fingerprint_sources(attack: Attack) -> list[str | None]:
@@ -87,7 +69,7 @@ def describe_plan(
     """
     part = {} if shard is None else {"shard": shard.as_dict()}
     if indices is not None:
-        part["indices_sha256"] = _hash_arrays([np.asarray(indices, np.int64)])
+        part["indices_sha256"] = hash_arrays([np.asarray(indices, np.int64)])
     if diagnose:
         part["diagnose"] = True
     if detection:

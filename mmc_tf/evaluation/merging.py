@@ -21,6 +21,7 @@ from mmc_tf.evaluation.records import PER_EXAMPLE, TOTALS, Verdicts
 _SHOWN = 3  # differences in one message
 
 
+@store.one_at_a_time
 def merge(
     folders: Sequence[str | Path], *, output_dir: str | Path, overwrite: bool = False, command: str = ""
 ) -> dict[str, Any]:

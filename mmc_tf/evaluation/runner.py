@@ -207,6 +207,7 @@ def _probe(work: _Work, attacks: Attacks, outcomes: Sequence[Outcome]) -> dict[s
     )
 
 
+@store.one_at_a_time
 def evaluate(
     model: Model,
     split: Split,
@@ -266,8 +267,9 @@ def evaluate(
         The content of `results.json`.
 
     Raises:
-        UserError: for bad arguments, a model that expects pixels of another range, an `output_dir` in use, or one that
-        holds an evaluation of something else. OSError: if the folder cannot be written.
+        UserError: for bad arguments, a model that expects pixels of another range, an `output_dir` in use or that
+        another process writes to, or one that holds an evaluation of something else. OSError: if the folder cannot
+        be written.
 
     Example:
         >>> from mmc_tf.attacks import make

@@ -14,35 +14,25 @@ leaves whole files only.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmc_tf.checks import UserError, argument_error
-from mmc_tf.files import replacing, write_json
+from mmc_tf.checks import argument_error
+from mmc_tf.files import DamagedFileError, held, read_arrays, read_record, write_arrays, write_record
 
 PLAN, RESULTS, EXAMPLES, PROGRESS = "plan.json", "results.json", "examples.npz", "progress"
 SAMPLES, FEATURES = "samples.npz", "features.npz"
 REPORT, FIGURES, MARKDOWN, LATEX = "report.html", "figures", "table.md", "table.tex"
+LOCK = ".lock"  # held by the process that writes the folder
 _OURS = (RESULTS, EXAMPLES, SAMPLES, FEATURES, REPORT, FIGURES, MARKDOWN, LATEX, PLAN, PROGRESS)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON file.
-
-    Raises:
-        UserError: if it is missing or not JSON.
-    """
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"Expected a readable JSON file. Received: {path} ({error})") from None
 
 
 def differences(old: Any, new: Any, where: str = "") -> list[str]:
@@ -101,6 +91,45 @@ def check_folder(path: str | Path, *, resume: bool, overwrite: bool) -> Path:
     return path
 
 
+def describe_resumption(path: str | Path) -> str:
+    """What there is to go on with in the folder of an evaluation that is resumed, in words."""
+    path = Path(path)
+    if not (path / PLAN).exists():
+        return f"nothing to go on with in {path}: the evaluation begins anew"
+    return f"{path} is finished: no batch is left" if (path / RESULTS).exists() else f"goes on with {path}"
+
+
+def one_at_a_time(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a function that writes an evaluation to `output_dir`: no other process writes there meanwhile.
+
+    A folder that is empty at the end goes, so that a mistake leaves nothing.
+
+    Raises:
+        UserError: as `check_folder`, and if another process works in the folder.
+    """
+
+    @functools.wraps(work)
+    def alone(*data: Any, output_dir: str | Path, **more: Any):
+        how = {name: more.get(name, False) for name in ("resume", "overwrite")}
+        path = check_folder(output_dir, **how)
+        with contextlib.ExitStack() as stack:
+            if not path.exists():
+                stack.callback(_remove_if_empty, path)
+            try:
+                stack.enter_context(held(path / LOCK))
+            except BlockingIOError:
+                expected = "a folder in which no other process works"
+                raise argument_error("output_dir", expected, f"{path}, in which one does") from None
+            return work(*data, output_dir=output_dir, **more)
+
+    return alone
+
+
+def _remove_if_empty(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.rmdir()
+
+
 class EvaluationFolder:
     """One evaluation on disk. Build it with `open`; `check` only looks."""
 
@@ -119,7 +148,7 @@ class EvaluationFolder:
         """
         path = check_folder(path, resume=resume, overwrite=overwrite)
         if resume and (path / PLAN).exists():
-            lines = differences(read_json(path / PLAN), plan)
+            lines = differences(read_record(path / PLAN), plan)
             if lines:
                 raise argument_error("resume", f"the evaluation that {path} holds", "; ".join(lines[:3]))
         return cls(path)
@@ -142,7 +171,7 @@ class EvaluationFolder:
             for leftover in folder.path.glob(f".{Path(name).stem}.*{Path(name).suffix}"):
                 leftover.unlink()
         if not (folder.path / PLAN).exists():
-            write_json(folder.path / PLAN, plan)
+            write_record(folder.path / PLAN, plan)
         return folder
 
     def _clear(self) -> None:
@@ -156,28 +185,25 @@ class EvaluationFolder:
     def results(self) -> dict[str, Any] | None:
         """The results of a finished evaluation, or None while it is not finished."""
         path = self.path / RESULTS
-        return read_json(path) if path.exists() else None
+        return read_record(path, needed=("schema_version",)) if path.exists() else None
 
     def examples(self) -> dict[str, np.ndarray]:
         """The verdicts per example of a finished evaluation."""
-        with np.load(self.path / EXAMPLES) as file:
-            return {name: file[name] for name in file.files}
+        return read_arrays(self.path / EXAMPLES)
 
     def append(self, stage: str, arrays: Mapping[str, Any]) -> None:
         """Writes one batch of a stage (`clean`, `attack-0`, …) to disk."""
         folder = self.path / PROGRESS / stage
         number = 1 + max((int(path.stem) for path in folder.glob("[0-9]*.npz")), default=-1)
-        with replacing(folder / f"{number:06d}.npz") as temporary:
-            np.savez(temporary, **arrays)
+        write_arrays(folder / f"{number:06d}.npz", arrays)
 
     def batches(self, stage: str) -> list[dict[str, np.ndarray]]:
         """The batches of a stage that are on disk, in the order in which they were written."""
         batches = []
         for path in sorted((self.path / PROGRESS / stage).glob("[0-9]*.npz")):
             try:
-                with np.load(path) as file:
-                    batches.append({name: file[name] for name in file.files})
-            except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+                batches.append(read_arrays(path))
+            except DamagedFileError:
                 # A machine that lost power may hold an empty file under the final name: attack those again.
                 path.unlink()
         return batches
@@ -200,7 +226,6 @@ class EvaluationFolder:
         """Writes the verdicts and the arrays of the pictures by file name, then the results, whose presence says
         that the evaluation is finished."""
         for name, arrays in {EXAMPLES: examples, **(pictures or {})}.items():
-            with replacing(self.path / name) as temporary:
-                np.savez_compressed(temporary, **arrays)
-        write_json(self.path / RESULTS, results)
+            write_arrays(self.path / name, arrays, compressed=True, durable=True)  # before the progress goes
+        write_record(self.path / RESULTS, results)
         shutil.rmtree(self.path / PROGRESS, ignore_errors=True)

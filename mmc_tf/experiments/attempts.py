@@ -13,8 +13,8 @@ from mmc_tf.experiments.lab import Lab, Network
 from mmc_tf.experiments.outcome import Cell
 from mmc_tf.training import log, runs
 
-# What a run's folder holds of a training that failed.
-FAILURE = "failure.txt"
+# What a run's folder holds of a training that failed; older versions wrote plain text.
+FAILURE, OLD_FAILURE = "failure.json", "failure.txt"
 # What the training loop says of the two ways in which it gives up (`mmc_tf.training.failures`).
 _DIVERGED = re.compile(r"became \S+ at step (\d+)")
 _COLLAPSED = re.compile(r"features collapsed to the origin by step (\d+)")
@@ -41,16 +41,19 @@ def attempt(lab: Lab, network: Network) -> Attempt:
     Raises:
         UserError: if training fails for another reason.
     """
-    note = lab.run_folder(network) / FAILURE
+    folder = lab.run_folder(network)
+    note, old_note = folder / FAILURE, folder / OLD_FAILURE
     if note.exists():
-        return Attempt(None, note.read_text(encoding="utf-8").strip())
+        return Attempt(None, files.read_record(note, needed=("failure",))["failure"])
+    if old_note.exists():
+        return Attempt(None, old_note.read_text(encoding="utf-8", errors="replace").strip())
     try:
         return Attempt(lab.train(network))
     except UserError as error:
         failure = describe_failure(str(error))
         if not failure:
             raise
-        files.write_text(note, failure + "\n")
+        files.write_record(note, {"failure": failure})
         return Attempt(None, failure)
 
 

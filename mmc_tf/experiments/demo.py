@@ -11,17 +11,18 @@ It runs the scripts exactly as a user would and prints every command before it d
 from __future__ import annotations
 
 import argparse
-import json
 import pathlib
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-from mmc_tf.files import write_text
+from mmc_tf.experiments.execution import ROOT, run_child
+from mmc_tf.files import read_record, write_text
+from mmc_tf.program import run_program
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 EPSILON = 0.1
 # Network, name of the attacker in the table, and the flags that make it. For SCE naive and adaptive are the same.
 ROWS = (
@@ -68,7 +69,7 @@ def run_demo(*, epochs: int, examples: int, runs_dir: pathlib.Path, results_dir:
             "--overwrite",
             quiet=True,
         )
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        results = read_record(folder / "results.json")
         rows.append((loss, attacker, results["clean_accuracy"], results["attacks"]))
     table = format_table(rows)
     write_text(results_dir / "table.md", table + "\n")
@@ -102,11 +103,12 @@ def _robust_accuracy(records: list[dict[str, Any]], attack: str, num_steps: int)
 def _script(name: str, *arguments: str, quiet: bool = False) -> None:
     """Runs a script as a user would; what it prints is shown only if it fails, or unless `quiet`."""
     print(f"$ python {shlex.join([name, *arguments])}", flush=True)
-    done = subprocess.run(
-        [sys.executable, str(ROOT / name), *arguments], cwd=ROOT, capture_output=quiet, text=True, check=False
-    )
-    if done.returncode:
-        sys.exit(f"{name} failed:\n{done.stderr or ''}")
+    with tempfile.TemporaryFile() as said:
+        streams = {"stdout": subprocess.DEVNULL, "stderr": said} if quiet else {}
+        status = run_child([sys.executable, str(ROOT / name), *arguments], cwd=ROOT, **streams)
+        said.seek(0)
+        if status:
+            sys.exit(f"{name} failed:\n{said.read().decode(errors='replace')}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -138,4 +140,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_program(main))

@@ -9,16 +9,19 @@ import io
 import pathlib
 import runpy
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmc_tf.checks import UserError
+from mmc_tf.program import INTERRUPTED, TERMINATED, TerminatedError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-INTERRUPTED = 130
+GRACE = 30  # seconds
 
 
 def format_flags(flags: Mapping[str, Any]) -> list[str]:
@@ -51,6 +54,7 @@ def run_command(words: Sequence[str], log_file: pathlib.Path, *, in_process: boo
     Raises:
         UserError: if it fails, with its last line.
         KeyboardInterrupt: if it was interrupted.
+        TerminatedError: if this process or the command was terminated; the command has ended.
     """
     print(f"$ python {shlex.join(words)}", flush=True)
     log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +62,8 @@ def run_command(words: Sequence[str], log_file: pathlib.Path, *, in_process: boo
     code = _run_here(words, log_file) if in_process else _run_apart(words, log_file)
     if code == INTERRUPTED:
         raise KeyboardInterrupt
+    if code in (TERMINATED, -signal.SIGTERM):
+        raise TerminatedError(f"`python {shlex.join(words)}` was ended (what it printed is in {log_file})")
     if code:
         lines = log_file.read_text(encoding="utf-8", errors="replace").split("\n")
         last = next((line for line in reversed(lines) if line.strip()), "no output")
@@ -69,7 +75,58 @@ def _run_apart(words: Sequence[str], log_file: pathlib.Path) -> int:
     script, *arguments = words
     command = [sys.executable, *([script] if script == "-m" else [str(ROOT / script)]), *arguments]
     with log_file.open("w", encoding="utf-8") as log:
-        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        return run_child(command, stdout=log, stderr=subprocess.STDOUT)
+
+
+def run_child(command: Sequence[str], **streams: Any) -> int:
+    """Runs a command in a process of its own, which ends with this one if that is interrupted or terminated.
+
+    Args:
+        command: the program and its arguments.
+        streams: as `subprocess.Popen` has them.
+
+    Returns:
+        Its exit status.
+
+    Raises:
+        TerminatedError: if SIGTERM came.
+    """
+    with _raising_on_sigterm():
+        child = subprocess.Popen(command, **streams)
+        try:
+            return child.wait()
+        finally:
+            _end(child)
+
+
+@contextlib.contextmanager
+def _raising_on_sigterm() -> Iterator[None]:
+    """Turns SIGTERM into an exception; in the main thread alone, which Python gives the handlers."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise TerminatedError("what ran has ended, and the same command goes on with it")
+
+    before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(child: subprocess.Popen) -> None:
+    """Ends a child that runs: it may write a checkpoint before it goes."""
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(GRACE)
+    except BaseException:  # it takes too long, or this process is asked a second time
+        child.kill()
+        child.wait()
 
 
 def _run_here(words: Sequence[str], log_file: pathlib.Path) -> int:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmc_tf import data, files
-from mmc_tf.checks import UserError
+from mmc_tf.checks import UserError, check_number
 from mmc_tf.experiments.budgets import Budget, DataPlan
 from mmc_tf.experiments.execution import format_flags, run_command
 from mmc_tf.models.precision import AUTO
@@ -162,7 +162,7 @@ class Lab:
             UserError: if the evaluation fails.
         """
         path = self.evaluation_folder(run, attack, dataset=dataset, **flags)
-        return json.loads((path / "results.json").read_text(encoding="utf-8"))
+        return files.read_record(path / "results.json")
 
     def evaluation_folder(
         self, run: pathlib.Path, attack: str | Sequence[str], *, dataset: str, **flags: Any
@@ -232,11 +232,8 @@ class Lab:
         with files.locked(self.folder / "locks" / path.stem):
             if not path.exists():
                 print(f"computing {path.stem}", flush=True)
-                arrays = make()
-                with files.replacing(path) as temporary:
-                    np.savez_compressed(temporary, **arrays)
-        with np.load(path) as stored:
-            return dict(stored)
+                files.write_arrays(path, make(), compressed=True)
+        return files.read_arrays(path)
 
     def load(self, run: pathlib.Path) -> keras.Model:
         """A trained network."""
@@ -251,7 +248,7 @@ class Lab:
     def seconds(self) -> float:
         """How long the commands took whose results were used since `begin`, whenever they ran."""
         files_of = (self._log_file(name).with_suffix(".seconds") for name in self._used)
-        return sum(float(path.read_text(encoding="utf-8")) for path in files_of if path.exists())
+        return sum(_read_seconds(path) for path in files_of if path.exists())
 
     def _log_file(self, name: str) -> pathlib.Path:
         return self.folder / "logs" / f"{name}.log"
@@ -266,13 +263,21 @@ class Lab:
                 return
             log_file = self._log_file(name)
             seconds = run_command(words, log_file, in_process=self.budget.in_process)
-            log_file.with_suffix(".seconds").write_text(f"{seconds:.1f}\n", encoding="utf-8")
+            files.write_record(log_file.with_suffix(".seconds"), {"seconds": round(seconds, 1)})
             done.parent.mkdir(parents=True, exist_ok=True)
             done.touch()
 
 
 # Says that a command of `Lab.module` came to its end.
 DONE = ".done"
+
+
+def _read_seconds(path: pathlib.Path) -> float:
+    """How long a command took; older versions wrote the number alone."""
+    content = files.read_json(path)
+    if isinstance(content, dict):
+        content = files.read_record(path, needed=("seconds",))["seconds"]
+    return check_number(str(path), content, minimum=0)
 
 
 def _words(attack: str | Sequence[str]) -> list[str]:

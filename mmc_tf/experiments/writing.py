@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 import pathlib
 import platform
 from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from mmc_tf import __version__, files
 from mmc_tf.checks import UserError
@@ -40,8 +37,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     write_pngs(folder, outcome.pictures)
     if outcome.arrays:
-        with files.replacing(folder / DATA) as temporary:
-            np.savez_compressed(temporary, **outcome.arrays)
+        files.write_arrays(folder / DATA, outcome.arrays, compressed=True)
     results = {
         "schema_version": SCHEMA_VERSION,
         "experiment": experiment.name,
@@ -60,20 +56,19 @@ def write(
     }
     for name, text in ((MARKDOWN, format_markdown(results)), (LATEX, format_latex(results))):
         files.write_text(folder / name, text)
-    files.write_json(folder / RESULTS, results)
+    files.write_record(folder / RESULTS, results)
 
 
 def read(folder: pathlib.Path, name: str, budget: str) -> dict[str, Any]:
     """`results.json` of an experiment.
 
     Raises:
-        UserError: if it has not been run.
+        UserError: if it has not been run, or what it wrote is damaged.
     """
-    try:
-        return json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not (folder / RESULTS).exists():
         command = f"python -m mmc_tf.experiments run {name} --budget={budget}"
-        raise UserError(f"{name} has no results in {folder}. Make them by: {command}") from None
+        raise UserError(f"{name} has no results in {folder}. Make them by: {command}")
+    return files.read_record(folder / RESULTS, expected="the results of an experiment")
 
 
 def format_markdown(results: Mapping[str, Any]) -> str:

@@ -226,7 +226,7 @@ class MMCLogits(Head):
         """Restores the layer; an array of centers comes wrapped in Keras' own encoding."""
         config = dict(config)
         if isinstance(config["centers"], dict):
-            config["centers"] = keras.saving.deserialize_keras_object(config["centers"])
+            config["centers"] = keras.saving.deserialize_keras_object(config["centers"], safe_mode=True)
         return cls(**config)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import zipfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.checks import UserError
-from mmc_tf.files import replacing
+from mmc_tf.files import DamagedFileError, one_line, read_arrays, write_arrays
 from mmc_tf.training.failures import check_divergence
 
 KEEP = 2
@@ -67,8 +66,8 @@ def save(
         kept=last_good(folder),
     )
     path = path_of(folder, step)
-    with replacing(path) as temporary:
-        np.savez(temporary, state=np.array(json.dumps({**state, "step": step})), **arrays)
+    stored = {"state": np.array(json.dumps({**state, "step": step})), **arrays}
+    write_arrays(path, stored, durable=True)  # before an older one goes
     for old in sorted(folder.glob("step-*.npz"))[:-KEEP]:
         old.unlink()
     return path
@@ -92,17 +91,15 @@ def restore(path: pathlib.Path, model, optimizer, remembered: Sequence[tf.Variab
         The loop's numbers, with `step`.
 
     Raises:
-        UserError: if the file is not a checkpoint, or is one of another model or optimizer.
+        DamagedFileError: if the file is not what was written. UserError: if it is one of another model or optimizer.
     """
     variables = _named(model, optimizer, remembered)
+    opening, wanted = f"Cannot read the checkpoint {path}", "a file written by training"
+    arrays = read_arrays(path, needed=("state",), expected=wanted, opening=opening)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            state = json.loads(str(stored["state"]))
-            arrays = {name: stored[name] for name in stored.files if name != "state"}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"Cannot read the checkpoint {path}. Expected a file written by training. Received: {error}"
-        ) from None
+        state = json.loads(str(arrays.pop("state")))
+    except ValueError as error:
+        raise DamagedFileError(path, wanted, one_line(error), opening=opening) from None
     expected = {name: tuple(variable.shape) for name, variable in variables.items()}
     received = {name: array.shape for name, array in arrays.items()}
     if expected != received:

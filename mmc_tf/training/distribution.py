@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from mmc_tf.checks import argument_error, check_choice
-from mmc_tf.training.cluster import check_cluster, num_workers
+from mmc_tf.training.cluster import VARIABLE, check_cluster, num_workers
 
 STRATEGIES = ("auto", "none", "mirrored", "multi_worker")
 
@@ -29,7 +29,11 @@ def make_strategy(name: str, *, several_machines: bool = True) -> tf.distribute.
         name = _automatic(several_machines)
     if name == "multi_worker":
         check_cluster()
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except (tf.errors.OpError, ValueError) as error:  # an address that is taken, or not this machine's
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise argument_error(VARIABLE, "addresses at which the machines can meet", reason) from None
     if name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
@@ -42,11 +46,17 @@ def _automatic(several_machines: bool) -> str:
     return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "none"
 
 
+def is_alone(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process trains without others, on however many devices."""
+    resolver = strategy.cluster_resolver
+    return resolver is None or not resolver.task_type
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes the run's files: the first worker, or the only process there is."""
-    resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.task_type:
+    if is_alone(strategy):
         return True
+    resolver = strategy.cluster_resolver
     return resolver.task_type == "chief" or (
         resolver.task_type == "worker"
         and resolver.task_id == 0

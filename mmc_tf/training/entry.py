@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import platform
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -13,11 +15,13 @@ import tensorflow as tf
 
 import mmc_tf
 from mmc_tf.checks import UserError
-from mmc_tf.files import replacing
+from mmc_tf.files import replacing, seal
 from mmc_tf.losses import LOSSES
 from mmc_tf.models import build_classifier, default_preprocessing
-from mmc_tf.training import checkpoints, log, runs
-from mmc_tf.training.distribution import check_batch_size, is_chief, make_strategy
+from mmc_tf.program import TerminatedError
+from mmc_tf.training import log, runs, saved
+from mmc_tf.training.claims import claimed
+from mmc_tf.training.distribution import check_batch_size, is_alone, is_chief, make_strategy
 from mmc_tf.training.failures import TrainingFailedError
 from mmc_tf.training.loop import TrainingLoop
 from mmc_tf.training.methods import make_monitors, make_recipe, margin_limit
@@ -28,6 +32,7 @@ from mmc_tf.training.precision import settle_precision
 from mmc_tf.training.recipes import Recipe, StandardTraining
 from mmc_tf.training.recipes.crafting import warn_of_reach
 from mmc_tf.training.report.build import try_report
+from mmc_tf.training.signals import on_sigterm
 
 
 def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
@@ -48,25 +53,42 @@ def train_from_flags(plan: TrainingPlan, *, adversarial: bool) -> str:
     recipe = make_recipe(plan) if adversarial else StandardTraining()
     strategy = make_strategy(flags["strategy"])
     check_batch_size(strategy, plan.settings.batch_size)
-    if is_chief(strategy):
-        print(
-            f"{plan.describe()}\nmethod      {recipe.description}\nreplicas    {strategy.num_replicas_in_sync}"
-        )
-        short = warn_of_reach(recipe.reach)
-        if short:
-            print(short)
     if flags["deterministic"]:
         tf.config.experimental.enable_op_determinism()
     if flags["dry_run"]:
+        _announce(plan, recipe, strategy)
         _build(plan, strategy)
         return "dry run: everything was checked and built, nothing was written"
-    callbacks = []
+    with _claimed(plan, strategy, resume=flags["resume"]) as plan:
+        _announce(plan, recipe, strategy)
+        return _train_and_report(plan, recipe, strategy)
+
+
+def _announce(plan: TrainingPlan, recipe: Recipe, strategy: tf.distribute.Strategy) -> None:
+    if is_chief(strategy):
+        print(
+            f"{plan.describe()}\nmethod      {recipe.description}\nreplicas    {strategy.num_replicas_in_sync}",
+            flush=True,
+        )
+        short = warn_of_reach(recipe.reach)
+        if short:
+            print(short, flush=True)
+
+
+def _train_and_report(plan: TrainingPlan, recipe: Recipe, strategy: tf.distribute.Strategy) -> str:
+    """As `train_from_flags`, in a folder that is held."""
+    flags, callbacks = plan.flags, []
     if flags["tensorboard"] and is_chief(strategy):
         callbacks.append(keras.callbacks.TensorBoard(plan.folder.path / "tensorboard", write_graph=False))
+    # Several machines would have to agree on the step at which they stop; there SIGTERM ends each at once.
     try:
-        row = train(plan, recipe, strategy=strategy, callbacks=callbacks, resume=flags["resume"])
+        with on_sigterm(enabled=is_alone(strategy)) as should_stop:
+            row = _train(plan, recipe, strategy, callbacks, resume=flags["resume"], should_stop=should_stop)
     except TrainingFailedError as failure:
         raise UserError(f"Training of {plan.folder.path} stopped: {failure}") from None
+    except TerminatedError as ending:
+        again = f"go on with it: --resume --run_name={plan.folder.path.name}"
+        raise TerminatedError(f"training of {plan.folder.path} {ending}; {again}") from None
     if is_chief(strategy):
         if warning := describe_zero_gradients(row.get("zero_gradients", 0.0)):
             print(warning)
@@ -101,12 +123,38 @@ def train(
 
     Raises:
         TrainingFailedError: on divergence or collapse.
-        UserError: if the checkpoint belongs to another model.
+        UserError: if the checkpoint belongs to another model, or another process trains the run.
     """
     strategy = strategy or tf.distribute.get_strategy()
     plan = settle_precision(plan, _build, resume=resume)
+    with _claimed(plan, strategy, resume=resume) as plan:
+        return _train(plan, recipe, strategy, callbacks or [], resume=resume, progress=progress)
+
+
+@contextlib.contextmanager
+def _claimed(plan: TrainingPlan, strategy: tf.distribute.Strategy, *, resume: bool) -> Iterator[TrainingPlan]:
+    """Holds the run's folder in the process that writes it; the plan with the folder that was free."""
+    if not is_chief(strategy):
+        yield plan
+        return
+    is_new = not (resume or plan.flags["overwrite"])
+    with claimed(plan.folder, is_new=is_new, stem=plan.stem) as folder:
+        yield dataclasses.replace(plan, folder=folder)
+
+
+def _train(
+    plan: TrainingPlan,
+    recipe: Recipe,
+    strategy: tf.distribute.Strategy,
+    callbacks: list[keras.callbacks.Callback],
+    *,
+    resume: bool,
+    progress: bool = True,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """As `train`, in a folder that is held."""
     chief = is_chief(strategy)
-    newest = checkpoints.newest(plan.folder.checkpoints) if resume else None
+    newest, damaged = saved.newest_checkpoint(plan.folder.checkpoints) if resume else (None, [])
     config = plan.config() | {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
@@ -130,8 +178,9 @@ def train(
         folder=plan.folder,
         collapse_scale=plan.collapse_scale,
         collapse_remedy=plan.collapse_remedy,
-        callbacks=callbacks or (),
+        callbacks=callbacks,
         progress=progress,
+        should_stop=should_stop,
     )
     if newest is not None:
         loop.restore(newest)
@@ -141,14 +190,17 @@ def train(
             runs.clear(plan.folder)
         elif newest is None:
             log.truncate(plan.folder.log_file, step=0)
+        for path in damaged:  # it would pass for the newest until it is written again
+            path.unlink(missing_ok=True)
         plan.folder.write_config(config)
     row = loop.run() or log.last(plan.folder.log_file)
     found = loop.finish()
     tested = loop.evaluate(plan.dataset.test)
     if chief:
         final = model if plan.settings.precision == "float32" else _in_float32(plan, model)
-        with replacing(plan.folder.final_model) as temporary:
+        with replacing(plan.folder.final_model, durable=True) as temporary:
             final.save(temporary)
+            seal(temporary)
         plan.folder.write_config(config | found | {"finished": True, "clean_accuracy": tested["accuracy"]})
     return row | {"test_accuracy": tested["accuracy"]}
 

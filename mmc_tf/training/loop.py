@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from mmc_tf.data import Augmentation, Split, steps_per_epoch, training_batches
 from mmc_tf.losses import HeadLoss
+from mmc_tf.program import TerminatedError
 from mmc_tf.training import checkpoints, log
 from mmc_tf.training.distribution import check_batch_size, distributed_batches, is_chief
 from mmc_tf.training.failures import CollapseDetector, check_divergence
@@ -49,6 +50,7 @@ class TrainingLoop:
         callbacks: Keras callbacks.
         monitors: look at the network after every epoch; their state is in the checkpoints.
         progress: whether a progress bar is drawn.
+        should_stop: asked after every step; where it says so, a checkpoint is written and training ends.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class TrainingLoop:
         callbacks: Sequence[keras.callbacks.Callback] = (),
         monitors: Sequence[Monitor] = (),
         progress: bool = True,
+        should_stop: Callable[[], bool] = lambda: False,
     ):
         check_batch_size(strategy, settings.batch_size)
         self.model = model
@@ -85,6 +88,7 @@ class TrainingLoop:
         self.progress = progress and is_chief(strategy)
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=model)
         self._collapse = CollapseDetector(collapse_scale, collapse_remedy)
+        self._should_stop = should_stop
         self._rate = make_schedule(
             settings.learning_policy,
             learning_rate=settings.learning_rate,
@@ -142,12 +146,15 @@ class TrainingLoop:
 
         Raises:
             TrainingFailedError: on divergence or collapse, with the remedy.
+            TerminatedError: where `should_stop` said so before the end.
         """
         row: dict[str, Any] = {}
         self.callbacks.on_train_begin()
         batches = iter(self._batches())
         while self.step < self.num_steps and not (self._stopped or self.model.stop_training):
             row = self._run_epoch(batches, on_step)
+            if self._should_stop() and self.step < self.num_steps:
+                raise self._ended()
         self.callbacks.on_train_end(row)
         return row
 
@@ -204,7 +211,8 @@ class TrainingLoop:
                 pending.append(self._train_step(next(batches), tf.constant(self.step, tf.int64)))
                 self.step += 1
                 every = self.settings.checkpoint_every
-                save = bool(every) and self.step % every == 0 and self.step < end
+                stop = self._should_stop() and self.step < end
+                save = stop or (bool(every) and self.step % every == 0 and self.step < end)
                 if len(pending) == READ_EVERY or self.step == end or save:
                     self._read(pending, on_step)
                     self._report(bar, len(pending), (self.step - first_step) / (time.monotonic() - started))
@@ -212,7 +220,13 @@ class TrainingLoop:
                 if save:
                     self._checkpoint(started)
                 self.callbacks.on_train_batch_end(self.step - 1, _means(self._epoch_sums))
+                if stop:
+                    raise self._ended()
         return self._end_epoch(epoch, first_step, started)
+
+    def _ended(self) -> TerminatedError:
+        kept = "" if self.folder is None else f", which is kept in {self.folder.checkpoints}"
+        return TerminatedError(f"ended after step {self.step} of {self.num_steps}{kept}")
 
     def _read(self, pending: list[dict[str, tf.Tensor]], on_step) -> None:
         interval = dict.fromkeys(SUMS, 0.0)

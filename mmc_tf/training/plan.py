@@ -6,22 +6,22 @@ Nothing here needs TensorFlow: a mistake is answered in a second, not after the 
 from __future__ import annotations
 
 import dataclasses
-import json
-import pathlib
 from typing import Any
 
 import numpy as np
 
 from mmc_tf import files
 from mmc_tf.centers import hierarchical_centers, make_centers
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import UserError, argument_error
 from mmc_tf.data import Dataset, Split, load
+from mmc_tf.data.fingerprints import fingerprint_split
 from mmc_tf.models import Backbone, BackboneOptions, resolve
 from mmc_tf.models.precision import AUTO, PrecisionChoice
 from mmc_tf.training import runs
 from mmc_tf.training.cluster import check_cluster
 from mmc_tf.training.failures import collapse_remedy
 from mmc_tf.training.growth import DELAY, GROWTH, complete_growth, describe_default
+from mmc_tf.training.naming import choose_name, stem_of
 from mmc_tf.training.schedules import default_epochs
 from mmc_tf.training.settings import LoopSettings
 
@@ -53,6 +53,8 @@ class TrainingPlan:
         command: the command line.
         added: what the defaults added to the papers' recipe of adversarial training, by the names of the flags.
         precision: what it is trained in and why, once that is settled (`mmc_tf.training.precision`).
+        stem: what the run was named after, where another free name would do as well; None where the name is asked for.
+        notes: what else is said of the run before it begins.
     """
 
     flags: dict[str, Any]
@@ -68,6 +70,8 @@ class TrainingPlan:
     command: str
     added: dict[str, Any] = dataclasses.field(default_factory=dict)
     precision: PrecisionChoice | None = None
+    stem: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def monitored(self) -> tuple[str, Split]:
@@ -135,6 +139,7 @@ class TrainingPlan:
                 *growth,
                 f"penalty     {decay:g} Σw² on convolution kernels (its gradient is {2 * decay:g} w)",
                 f"augmentation flip {settings.flip}, shift {settings.shift:g}",
+                *(f"resume      {note}" for note in self.notes),
             ]
         )
 
@@ -152,6 +157,7 @@ class TrainingPlan:
                 "train_size": len(data.train),
                 "test_size": len(data.test),
                 "source": data.source,
+                "sha256": _fingerprints(data),
             },
             "model": {"name": self.model_name, "loss": self.loss, **dataclasses.asdict(self.options)},
             "monitored": self.monitored[0],
@@ -172,7 +178,8 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
     """
     values = flags.as_dict()
     backbone = resolve(flags.model, version=flags.version)
-    name = flags.run_name or _run_name(flags, _stem(flags, adversarial))
+    stem = stem_of(flags, adversarial)
+    name = flags.run_name or choose_name(flags, adversarial)
     if flags.strategy == "multi_worker":
         check_cluster()
     if adversarial:
@@ -234,6 +241,7 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
     values |= growth
     if kept is not None:
         added = kept.get("added", {})
+    notes = _check_resumption(folder, dataset) if flags.resume else ()
     return TrainingPlan(
         flags=values,
         dataset=dataset,
@@ -247,19 +255,25 @@ def make_plan(flags: Any, *, adversarial: bool) -> TrainingPlan:
         folder=folder,
         command=flags.command,
         added=added,
+        stem=None if flags.run_name or flags.resume or flags.overwrite else stem,
+        notes=notes,
     )
 
 
-def _run_name(flags: Any, stem: str) -> str:
-    """An unused name; that of the newest unfinished run to go on with; the stem itself to overwrite."""
-    if flags.resume:
-        return runs.newest_unfinished(flags.runs_dir, stem) or stem
-    return stem if flags.overwrite else runs.unused_name(flags.runs_dir, stem)
+def _fingerprints(dataset: Dataset) -> dict[str, str]:
+    """SHA-256 of each split."""
+    splits = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {name: fingerprint_split(split) for name, split in splits.items() if split is not None}
 
 
-def _stem(flags: Any, adversarial: bool) -> str:
-    method = f"{flags.method}-" if adversarial else ""
-    return f"{method}{flags.loss}-{flags.model}-{flags.dataset}".lower()
+def _check_resumption(folder: runs.RunFolder, dataset: Dataset) -> tuple[str, ...]:
+    """What is said of a run that is resumed.
+
+    Raises:
+        UserError: if its data are others now.
+    """
+    unknown = None if folder.is_vacant else runs.check_data(folder, _fingerprints(dataset))
+    return (runs.describe_resumption(folder), *filter(None, [unknown]))
 
 
 def _feature_dim(flags: Any, backbone: Backbone, num_classes: int) -> int | None:
@@ -291,8 +305,8 @@ def _centers(flags: Any, dataset: Dataset, feature_dim: int) -> np.ndarray:
 
 def _centers_of_tree(flags: Any, num_classes: int, feature_dim: int) -> np.ndarray:
     try:
-        tree = json.loads(pathlib.Path(flags.hierarchy).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        tree = files.read_json(flags.hierarchy)
+    except UserError as error:
         raise argument_error(
             "hierarchy", "a readable JSON file with a tree of class indices", str(error)
         ) from None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import re
 import shutil
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mmc_tf import files
@@ -18,6 +20,7 @@ from mmc_tf.training import saved
 
 FINAL = "final.keras"
 CONFIG = "config.json"
+LOCK = ".lock"  # held by the process that trains the run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +44,16 @@ class RunFolder:
         return self.path / "log.csv"
 
     @property
+    def lock_file(self) -> pathlib.Path:
+        """Held by the process that trains the run (`mmc_tf.training.claims`)."""
+        return self.path / LOCK
+
+    @property
+    def is_vacant(self) -> bool:
+        """Whether nothing was trained in it yet: it is not there, or holds no file beside the lock."""
+        return not self.path.is_dir() or all(entry.name == LOCK for entry in self.path.iterdir())
+
+    @property
     def checkpoints(self) -> pathlib.Path:
         """The checkpoints' folder."""
         return self.path / "checkpoints"
@@ -59,18 +72,14 @@ class RunFolder:
         """The configuration.
 
         Raises:
-            UserError: if there is none, or it cannot be read.
+            UserError: if there is none. DamagedFileError: if it is not what was written.
         """
-        try:
-            return json.loads(self.config_file.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise UserError(
-                f"{self.path} is not a run's folder. Expected a readable {CONFIG} in it. Received: {error}"
-            ) from None
+        opening, expected = f"{self.path} is not a run's folder", f"a readable {CONFIG} in it"
+        return files.read_record(self.config_file, needed=("flags",), expected=expected, opening=opening)
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Writes the configuration, whole or not at all."""
-        files.write_json(self.config_file, config)
+        files.write_record(self.config_file, config)
 
 
 # What may change when a run is resumed: everything else would make it another run.
@@ -100,21 +109,26 @@ def open_run(
         overwrite: replace a folder that exists.
 
     Raises:
-        UserError: if the folder exists and neither is asked for, if both are, if a resumed run differs or its
-            newest checkpoint is damaged, or if what is to be replaced is no run.
+        UserError: if the folder exists and neither is asked for, if both are, if a resumed run differs or all its
+            checkpoints are damaged, or if what is to be replaced is no run.
     """
     if resume and overwrite:
         raise argument_error("resume", "one of --resume and --overwrite", "both")
     if name in (".", "..") or pathlib.PurePath(name).name != name:
         raise argument_error("run_name", "a plain name, without folders", name)
     folder = RunFolder(pathlib.Path(runs_dir) / name)
+    if folder.path.is_symlink() and not folder.path.exists():
+        received = f"the link {folder.path} to {folder.path.readlink()}, which is not there"
+        raise argument_error("run_name", "the name of a folder", received)
     if not folder.path.exists():
         return folder
     if not folder.path.is_dir():
         raise argument_error("run_name", "the name of a folder", f"the file {folder.path}")
+    if folder.is_vacant:
+        return folder
     if overwrite:
         # A slip such as --runs_dir=. must not cost somebody their other files.
-        if any(folder.path.iterdir()) and not folder.config_file.exists():
+        if not folder.config_file.exists():
             raise argument_error("overwrite", f"a run's folder, with {CONFIG}", f"{folder.path} without it")
         return folder
     if not resume:
@@ -129,9 +143,7 @@ def open_run(
             raise argument_error(
                 flag, f"{stored[flag]}, as the run {folder.path} that is resumed has it", value
             )
-    newest = max(folder.checkpoints.glob("step-*.npz"), default=None)
-    if newest is not None:
-        saved.check_checkpoint(newest)
+    saved.newest_checkpoint(folder.checkpoints)
     return folder
 
 
@@ -141,9 +153,59 @@ def kept_config(runs_dir: str | pathlib.Path, name: str) -> dict[str, Any] | Non
     return folder.read_config() if folder.config_file.is_file() else None
 
 
+def check_data(folder: RunFolder, fingerprints: Mapping[str, str]) -> str | None:
+    """Makes sure that a run that is resumed meets the images and labels that it began with.
+
+    Args:
+        folder: of the run.
+        fingerprints: of each split now, by its name (`mmc_tf.data.fingerprints`).
+
+    Returns:
+        What to say where the run is of a version that noted none; else None.
+
+    Raises:
+        UserError: if a split is another one now.
+    """
+    stored = folder.read_config().get("dataset", {}).get("sha256")
+    if not isinstance(stored, Mapping):
+        return f"{folder.config_file} is older than fingerprints: whether the data are the same is not known"
+    for split, fingerprint in fingerprints.items():
+        if split in stored and stored[split] != fingerprint:
+            expected = f"the {split} images and labels that the run {folder.path} began with"
+            raise argument_error(
+                "resume", expected, f"others (SHA-256 {fingerprint[:8]}…, not {stored[split][:8]}…)"
+            )
+    return None
+
+
+def describe_resumption(folder: RunFolder) -> str:
+    """Where a run that is resumed goes on, in words."""
+    if folder.is_vacant:
+        return f"nothing to go on with in {folder.path}: training begins at step 0"
+    if folder.final_model.exists():
+        return f"{folder.path} is finished: no step is left"
+    newest, damaged = saved.newest_checkpoint(folder.checkpoints)
+    if newest is None:
+        return f"no checkpoint in {folder.path} yet: training begins at step 0"
+    lost = "".join(f"{path.name} is damaged and left out; " for path in damaged)
+    return f"{lost}goes on from {newest}"
+
+
 def clear(folder: RunFolder) -> None:
-    """Removes a run's folder, before it is trained anew."""
-    shutil.rmtree(folder.path, ignore_errors=True)
+    """Removes what is in a run's folder, before it is trained anew; in a linked one, what the link points at.
+
+    Raises:
+        OSError: if something stays: a network would go on from what it should replace.
+    """
+    if not folder.path.exists():
+        return
+    for entry in folder.path.iterdir():
+        if entry.name == LOCK:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def unused_name(runs_dir: str | pathlib.Path, stem: str) -> str:
@@ -151,7 +213,7 @@ def unused_name(runs_dir: str | pathlib.Path, stem: str) -> str:
     runs_dir = pathlib.Path(runs_dir)
     number = 1
     name = stem
-    while (runs_dir / name).exists():
+    while os.path.lexists(runs_dir / name):
         number += 1
         name = f"{stem}-{number}"
     return name
@@ -233,8 +295,11 @@ def _load_model(path: pathlib.Path) -> keras.Model:
     import keras  # here, so that folders are checked without TensorFlow
 
     try:
-        return keras.saving.load_model(path)
+        return keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # Keras raises ValueError, KeyError, OSError and more for a file it can't use.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         expected = "a saved Keras model"
+        if "safe_mode" in reason:  # Keras goes on to say how to run the code, which no file is worth
+            expected += " without program code of its own (SECURITY.md)"
+            reason = reason.partition(" This carries")[0].rstrip(".")
         raise UserError(f"Cannot read the model {path}. Expected {expected}. Received: {reason}") from error

@@ -88,7 +88,7 @@ def test_without_mnist_column_b_is_skipped_with_the_reason(monkeypatch, tmp_path
     assert call(monkeypatch, tmp_path, "--attacks=rotation") == 0
     assert "column B skipped, without MNIST: no MNIST here" in capsys.readouterr().out
     assert call(monkeypatch, tmp_path, "--attacks=rotation", "--only=B") == 2
-    assert capsys.readouterr().err == "no MNIST here\n"
+    assert capsys.readouterr().err == "error: no MNIST here\n"
 
 
 def test_a_run_is_made_once_and_radii_follow_the_bed():

@@ -45,6 +45,7 @@ def test_convert_writes_a_model_that_keras_alone_loads(tmp_path, capsys):
     images = digits.test.as_float()[:8]
     mean = digits.train.as_float().mean(axis=0, dtype=np.float64).astype(np.float32)
     theirs = originals.scores(twin, np.repeat(images - mean, 3, axis=-1))
+    assert out.read_bytes()[-71:].startswith(b"sha256=")
     logits = keras.saving.load_model(out).predict(images, verbose=0)
     np.testing.assert_allclose(logits, theirs, rtol=1e-5, atol=1e-5 * np.abs(theirs).max())
 

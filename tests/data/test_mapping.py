@@ -11,6 +11,13 @@ from mmc_tf.data.mapping import chunks, is_mapped, release
 from mmc_tf.data.readers import CIFAR10, CIFAR100, open_folder, read_cifar_binary, read_idx
 
 
+@pytest.fixture
+def random_parts(random_parts):
+    """As for all readers, with each of the ten labels among the training images."""
+    (x_train, _), test = random_parts
+    return (x_train, np.arange(12, dtype=np.uint8) * 7 % 10), test
+
+
 def write_npy(folder, random_parts, **changed):
     (x_train, y_train), (x_test, y_test) = random_parts
     arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test} | changed
@@ -50,6 +57,7 @@ def test_a_folder_of_npy_files_is_a_data_set(tmp_path, random_parts, kind):
     np.testing.assert_array_equal(dataset.train.labels, y_train)
     assert dataset.num_classes == max(y_train.max(), y_test.max()) + 1
     assert dataset.class_names[:2] == ("0", "1")
+    np.save(tmp_path / "y_test.npy", np.full(6, 11))  # names that are said to be there may lack images
     (tmp_path / "classes.txt").write_text("\n".join(f"class {label}" for label in range(12)) + "\n")
     named = load("npy", data_dir=tmp_path)
     assert (named.num_classes, named.class_names[11]) == (12, "class 11")
@@ -70,6 +78,11 @@ def test_grey_images_get_a_channel(tmp_path, random_parts):
         ),
         ({"x_test": np.zeros((6, 4, 4), np.float64)}, r"x_test\.npy\. Expected images.*float64 of shape"),
         ({"y_test": np.zeros(5, int)}, r"y_test\.npy\. Expected integers of shape \(6,\).*\(5,\)"),
+        (
+            {"y_test": np.full(6, 10**9)},
+            r"y_train\.npy\. Expected labels 0, 1, .* the label 1000000000, and none that is 10",
+        ),
+        ({"y_test": np.full(6, 11)}, r"without gaps, or classes\.txt .* the label 11, and none that is 10"),
         ({"y_test": np.zeros(6)}, r"y_test\.npy\. Expected integers.*float64"),
         ({"x_test": np.full((6, 32, 32, 3), 2, np.float32)}, r"pixel values in \[0, 1\].*from 2 to 2"),
         ({"x_test": np.zeros((6, 32, 32, 1), np.uint8)}, r"test images of shape \(32, 32, 3\)"),
@@ -140,3 +153,12 @@ def test_a_split_of_a_mapped_array_copies_nothing_and_checks_everything(tmp_path
         Split(opened, np.zeros(size, np.int32))
     with pytest.raises(UserError, match=r"uint8 or float32 images, where they are memory-mapped.*float16"):
         Split(opened.view(np.float16), np.zeros(size, np.int32))
+
+
+def test_names_that_are_no_text_are_refused(tmp_path):
+    for part in ("train", "test"):
+        np.save(tmp_path / f"x_{part}.npy", np.zeros((2, 4, 4), np.uint8))
+        np.save(tmp_path / f"y_{part}.npy", np.arange(2))
+    (tmp_path / "classes.txt").write_bytes(b"one\ntw\xff")
+    with pytest.raises(UserError, match=r"classes\.txt\. Expected names in UTF-8"):
+        load("npy", data_dir=tmp_path)

@@ -1,7 +1,5 @@
 """Ensembles in the runner: stage by stage on survivors, with the same outcome as one call from Python."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -9,6 +7,7 @@ from mmc_tf.attacks import FGSM, PGD, AutoAttack, Square, Worst
 from mmc_tf.evaluation import evaluate
 from mmc_tf.evaluation.progress import NoProgress
 from mmc_tf.evaluation.store import EvaluationFolder
+from mmc_tf.files import read_record
 
 EPSILON = 0.1
 MEMBERS = (FGSM(epsilon=EPSILON), PGD(epsilon=EPSILON, num_steps=5), Square(epsilon=EPSILON, num_queries=40))
@@ -151,8 +150,8 @@ def test_resumed_equals_uninterrupted(ran, linear, digits, tmp_path, moment):
 
     results = evaluate(linear, digits.test, attacks, resume=True, progress=Watch(), **arguments)
     assert without_times(results) == without_times(expected)
-    written = json.loads((tmp_path / "o" / "results.json").read_text())
-    assert without_times(written) == without_times(json.loads((path / "results.json").read_text()))
+    written = read_record(tmp_path / "o" / "results.json")
+    assert without_times(written) == without_times(read_record(path / "results.json"))
     first, second = EvaluationFolder(path).examples(), EvaluationFolder(tmp_path / "o").examples()
     for name, values in first.items():
         np.testing.assert_array_equal(values, second[name], err_msg=name)

@@ -1,5 +1,6 @@
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ import pytest
 
 from mmc_tf import attacks
 from mmc_tf.checks import UserError
-from mmc_tf.evaluation.entry import evaluate_from_flags, load_sources
+from mmc_tf.evaluation.entry import choose_output_dir, evaluate_from_flags, load_sources
 
 # Keras 3.15 copies variables in a way that NumPy 2.4 calls deprecated, when it saves a model.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -127,7 +128,7 @@ def test_help_lists_the_attacks_without_a_run(tmp_path, monkeypatch):
     assert {"fgsm", "pgd", "autoattack", "worst", "transfer"} <= set(listed)
 
 
-def test_two_evaluations_get_two_folders_and_resume_finds_its_own(workplace):
+def test_two_evaluations_get_two_folders_and_resume_finds_its_own(workplace, capsys):
     evaluate_from_flags(flags())
     evaluate_from_flags(flags(epsilon=[0.1]))
     first, second = results_of(workplace)
@@ -138,8 +139,22 @@ def test_two_evaluations_get_two_folders_and_resume_finds_its_own(workplace):
     assert where.endswith(str(first.parent.relative_to(workplace)))
     assert verdict == json.loads(first.read_text())["verdict"]["text"]
     assert first.stat().st_mtime_ns == before
-    evaluate_from_flags(flags(resume=True, epsilon=[0.2]))  # nothing to go on with
+    assert (
+        f"resume   {where.removeprefix('results in ')} is finished: no batch is left\n"
+        in capsys.readouterr().out
+    )
+    evaluate_from_flags(flags(resume=True, epsilon=[0.2]))
     assert len(results_of(workplace)) == 3
+    assert "resume   nothing to go on with in results/new/" in capsys.readouterr().out
+
+
+def test_ten_that_begin_in_one_second_get_ten_folders(tmp_path):
+    how = {"resume": False, "root": tmp_path}
+    with ThreadPoolExecutor(10) as pool:
+        chosen = list(pool.map(lambda _: choose_output_dir("a", {}, **how, reserve=True), range(10)))
+    assert len(set(chosen)) == 10
+    assert sorted((tmp_path / "a").iterdir()) == sorted(chosen)
+    assert not choose_output_dir("b", {}, **how).exists()
 
 
 @pytest.mark.parametrize(

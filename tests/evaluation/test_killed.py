@@ -11,6 +11,8 @@ import time
 import numpy as np
 import pytest
 
+from mmc_tf.files import read_record
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
@@ -81,9 +83,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, linear, request, aske
             assert len(attacked) == len(set(attacked))  # and nobody is attacked twice
     finish(start(root, folder, *asked, "--resume"))
 
-    expected, resumed = (
-        json.loads((tmp_path / name / "results.json").read_text()) for name in ("whole", "killed")
-    )
+    expected, resumed = (read_record(tmp_path / name / "results.json") for name in ("whole", "killed"))
     for results in (expected, resumed):
         for key in ("created", "command", "seconds"):
             del results[key]

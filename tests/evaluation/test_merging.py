@@ -13,6 +13,7 @@ from mmc_tf.evaluation import evaluate
 from mmc_tf.evaluation.examples import Shard
 from mmc_tf.evaluation.merging import default_output_dir, merge
 from mmc_tf.evaluation.store import EvaluationFolder
+from mmc_tf.files import read_record, write_record
 
 # A recorded accuracy that is not this one is warned of before the attacks begin, too.
 pytestmark = pytest.mark.filterwarnings("ignore:warning CLEAN_ACCURACY_DIFFERS:UserWarning")
@@ -71,7 +72,7 @@ def without_times(value):
 
 
 def read(path):
-    return json.loads((path / "results.json").read_text()), EvaluationFolder(path).examples()
+    return read_record(path / "results.json"), EvaluationFolder(path).examples()
 
 
 def test_merged_shards_are_the_whole_run_bit_for_bit(whole, shards, tmp_path):
@@ -134,13 +135,13 @@ def test_pictures_are_merged_too(whole, shards, tmp_path):
 )
 def test_shards_of_another_evaluation_are_refused(shards, tmp_path, where, value, said):
     other = shutil.copytree(shards[1], tmp_path / "other")
-    plan = json.loads((other / "plan.json").read_text())
+    plan = read_record(other / "plan.json")
     place = plan
     for key in where[:-1]:
         place = place[key]
     assert place[where[-1]] != value
     place[where[-1]] = value
-    (other / "plan.json").write_text(json.dumps(plan))
+    write_record(other / "plan.json", plan)
     with pytest.raises(UserError, match=rf"`results`\. Expected shards of one evaluation, such as .*{said}"):
         merge([shards[0], other, shards[2]], output_dir=tmp_path / "m")
     assert not (tmp_path / "m").exists()
@@ -167,10 +168,10 @@ def test_folders_that_cannot_be_merged_are_refused(shards, tmp_path):
 
     refused(r"plan\.json")
     shutil.copytree(shards[2], broken)
-    text = (broken / "results.json").read_text()
-    (broken / "results.json").write_text(text.replace('"schema_version": 1', '"schema_version": 2'))
+    results = read_record(broken / "results.json")
+    write_record(broken / "results.json", results | {"schema_version": 2})
     refused(r"version 1 of the schema\. Received: results=.*, under version 2")
-    (broken / "results.json").write_text(text)
+    write_record(broken / "results.json", results)
     content = EvaluationFolder(broken).examples()
     np.savez(broken / "examples.npz", **content | {"index": content["index"] + 1})
     refused("the examples of shard 2 of 3")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmc_tf.checks import UserError
-from mmc_tf.evaluation.store import EvaluationFolder, differences
+from mmc_tf.evaluation.store import EvaluationFolder, describe_resumption, differences, one_at_a_time
 
 PLAN = {"seed": 0, "attacks": [{"label": "pgd", "parameters": {"epsilon": 0.1}}]}
 
@@ -89,6 +89,43 @@ def test_a_file_is_no_folder(tmp_path):
         open_folder(tmp_path / "file")
     with pytest.raises(UserError, match="can be written"):
         EvaluationFolder.check(tmp_path / "file" / "x" / "y", PLAN, resume=False, overwrite=False)
+
+
+def test_a_folder_belongs_to_one_process_at_a_time(tmp_path):
+    @one_at_a_time
+    def work(inner=None, *, output_dir, resume=False, overwrite=False, seed=0):
+        folder = open_folder(output_dir, resume=resume)
+        folder.append("clean", {"indices": np.array([seed])})
+        return inner() if inner else len(folder.batches("clean"))
+
+    path = tmp_path / "x"
+    for how in ({"resume": True}, {"overwrite": True}):
+        with pytest.raises(
+            UserError, match=r"`output_dir`. Expected a folder in which no other process works"
+        ):
+            work(lambda how=how: work(output_dir=path, **how), output_dir=path, resume=path.exists())
+    assert work(output_dir=path, resume=True, seed=3) == 3
+    assert sorted(entry.name for entry in path.iterdir()) == ["plan.json", "progress"]
+
+
+def test_a_mistake_leaves_no_folder(tmp_path):
+    @one_at_a_time
+    def fail(*, output_dir):
+        assert output_dir.is_dir()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail(output_dir=tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_resumed_is_said(tmp_path):
+    path = tmp_path / "x"
+    assert describe_resumption(path) == f"nothing to go on with in {path}: the evaluation begins anew"
+    folder = open_folder(path)
+    assert describe_resumption(path) == f"goes on with {path}"
+    folder.finish({}, {})
+    assert describe_resumption(path) == f"{path} is finished: no batch is left"
 
 
 def test_half_written_files_are_not_read(tmp_path):

@@ -48,6 +48,18 @@ def test_a_failed_training_is_a_result_and_not_tried_again(tmp_path):
     assert attempt(FailingLab(tmp_path, "failed: the loss became nan at step 9 with"), NETWORK) == expected
 
 
+def test_a_note_of_a_failure_is_read_as_written_or_refused(tmp_path):
+    lab = FailingLab(tmp_path, "failed: the loss became nan at step 3 with")
+    attempt(lab, NETWORK)
+    note = tmp_path / attempts.FAILURE
+    note.write_text(note.read_text().replace("step 3", "step 8"))
+    with pytest.raises(UserError, match=r"failure\.json.*SHA-256"):
+        attempt(lab, NETWORK)
+    note.unlink()
+    (tmp_path / attempts.OLD_FAILURE).write_text("collapsed by step 900\n")
+    assert attempt(lab, NETWORK) == Attempt(None, "collapsed by step 900")
+
+
 def test_other_failures_stay_errors(tmp_path):
     with pytest.raises(UserError, match="no such data set"):
         attempt(FailingLab(tmp_path, "no such data set"), NETWORK)

@@ -1,7 +1,12 @@
 """The lab asks for a command once, whoever asks, and says what went wrong."""
 
 import multiprocessing
+import os
+import signal
+import subprocess
+import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +15,7 @@ from mmc_tf.checks import UserError
 from mmc_tf.experiments import execution, lab
 from mmc_tf.experiments.budgets import BUDGETS
 from mmc_tf.experiments.lab import Lab, Network
+from mmc_tf.program import TerminatedError
 
 
 @pytest.fixture
@@ -118,6 +124,49 @@ def test_a_command_that_fails_says_why(tmp_path, in_process, capsys):
     assert capsys.readouterr().out.startswith("$ python train_std.py --loss=nonsense")
 
 
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGTERM, TerminatedError), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_a_command_ends_with_the_process_that_runs_it(tmp_path, number, error):
+    """The child notes that it was asked to end before it goes, as training writes a checkpoint."""
+    script = "trap 'echo asked > noted; exit 143' TERM; echo $$ > began; while true; do sleep 0.02; done"
+
+    def end():
+        while not (tmp_path / "began").exists() or not (tmp_path / "began").read_text():
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=end)
+    before = signal.getsignal(signal.SIGTERM)
+    thread.start()
+    with pytest.raises(error):
+        execution.run_child(["sh", "-c", script], cwd=tmp_path)
+    thread.join()
+    assert (tmp_path / "noted").read_text() == "asked\n"
+    assert not Path("/proc", (tmp_path / "began").read_text().strip()).exists()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_child_that_does_not_end_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "GRACE", 0.1)
+    child = subprocess.Popen(
+        ["sh", "-c", "trap '' TERM; echo; while true; do sleep 0.02; done"], stdout=subprocess.PIPE
+    )
+    child.stdout.readline()
+    execution._end(child)
+    child.stdout.close()
+    assert child.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("status", [143, -signal.SIGTERM])
+def test_a_command_that_was_terminated_says_so(tmp_path, monkeypatch, status):
+    monkeypatch.setattr(execution, "run_child", lambda command, **streams: status)
+    with pytest.raises(
+        TerminatedError, match=r"`python train_std.py` was ended .what it printed is in .*x.log"
+    ):
+        execution.run_command(["train_std.py"], tmp_path / "x.log", in_process=False)
+
+
 def test_a_module_runs_within_the_process(tmp_path):
     log_file = tmp_path / "x.log"
     execution.run_command(["-m", "mmc_tf.evaluation", "--help"], log_file, in_process=True)
@@ -138,3 +187,29 @@ def test_what_was_made_in_bfloat16_is_found_by_those_who_let_it_be_chosen(tmp_pa
     assert lab._name(["std"], {"precision": "auto"}) != lab._name(["std"], {"precision": "float32"})
     make_lab(tmp_path, "short").train(Network(dataset="mnist", loss="SCE"))
     assert "--precision=auto" in commands[0]
+
+
+@pytest.mark.parametrize(("content", "expected"), [("12.5\n", 12.5), ('{"seconds": 3.5}', 3.5)])
+def test_seconds_of_older_versions_are_read(tmp_path, content, expected):
+    path = tmp_path / "a.seconds"
+    path.write_text(content)
+    assert lab._read_seconds(path) == expected
+
+
+@pytest.mark.parametrize("content", ["", "12.5.5", "null", "[]", "{}", "-3", '{"seconds": "a"}'])
+def test_damaged_seconds_are_named(tmp_path, content):
+    path = tmp_path / "a.seconds"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"a\.seconds"):
+        lab._read_seconds(path)
+
+
+def test_results_that_were_damaged_are_not_used(tmp_path, commands):
+    """Nor made anew in silence."""
+    subject = make_lab(tmp_path)
+    run = subject.train(Network(dataset="mnist", loss="MMC"))
+    path = subject.evaluation_folder(run, "pgd", dataset="mnist") / "results.json"
+    for content in (b"", b"null", b"{"):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"results\.json"):
+            subject.evaluate(run, "pgd", dataset="mnist")

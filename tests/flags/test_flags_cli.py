@@ -73,6 +73,9 @@ def test_the_text_that_main_returns_is_printed(capsys):
             ["mnist", "--model=lenet5"],
             "`model`. Expected one value. Received: MODEL=mnist and --model=lenet5",
         ),
+        (["--lr=0.1", "--lr=0.2"], "`lr`. Expected one value. Received: --lr=0.1 and --lr=0.2"),
+        (["-b=10", "-b", "20"], "`b`. Expected one value. Received: --b=10 and --b=20"),
+        (["--use_bn", "--nouse_bn"], "`use_bn`. Expected one value. Received: --use_bn=true and .*=false"),
         (["-lp=MMC-C", "--learning_policy=MMC-M"], "--learning_policy=MMC-M and --lp=MMC-C"),
         (["--flagfile=/no/such/file"], "/no/such/file"),
     ],
@@ -121,11 +124,29 @@ def test_attacks_out_of_range_are_refused(script, word, capsys):
 
 def test_the_same_thing_said_twice_alike_is_fine():
     flags = parse(
-        ["script", "mnist", "--model=mnist", "--scale=10", "--mean_var=10.0"],
+        ["script", "mnist", "--model=mnist", "--scale=10", "--mean_var=10.0", "--scale=10/1"],
         TRAIN_STD.definitions,
         positionals=TRAIN_STD.positionals,
     )
     assert (flags.model, flags.scale) == ("mnist", 10.0)
+
+
+def test_a_list_given_twice_is_two_values():
+    assert parse(["s", "--epsilon=8/255,0.1", "--epsilon=16/510,1/10"], EVAL_ATTACKS.definitions).epsilon == [
+        8 / 255,
+        0.1,
+    ]
+    with pytest.raises(UserError, match="Received: --attack=pgd and --attack=pgd,fgsm"):
+        parse(["s", "--attack=pgd", "--attack=pgd,fgsm"], EVAL_ATTACKS.definitions)
+
+
+def test_a_long_value_is_not_repeated_whole(capsys):
+    assert run(f"--lr={'9' * 5000}x") == 2
+    line = one_error_line(capsys)
+    assert line.endswith("99x (5001 characters)")
+    assert len(line) < 320
+    assert run(f"--{'l' * 5000}") == 2
+    assert len(one_error_line(capsys)) < 320
 
 
 def test_positionals_and_flags_may_be_mixed():
@@ -179,8 +200,9 @@ def test_tensorflow_reports_a_full_disk_its_own_way(capsys):
     full = tf.errors.ResourceExhaustedError(None, None, "runs/a/events; No space left on device")
     assert run(main=raising(full)) == 2
     assert one_error_line(capsys) == "error: runs/a/events; No space left on device"
-    with pytest.raises(tf.errors.ResourceExhaustedError):
-        run(main=raising(tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")))
+    assert run(main=raising(tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"))) == 2
+    expected = "error: out of memory, where a smaller --batch_size or fewer images need less"
+    assert one_error_line(capsys) == f"{expected} (OOM when allocating tensor)"
 
 
 def test_our_own_bugs_keep_their_traceback():

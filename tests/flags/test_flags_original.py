@@ -98,7 +98,7 @@ def test_other_lines_mean(line, settings):
             "`attack_method`. Expected MadryEtAl or Momentum",
         ),
         ("--model_1=SCE --model_2=MMC-10", "`attack_method`. Expected MadryEtAl or Momentum"),
-        (f"{BLACK_BOX} --target=True", "`targeted`. Expected --target=False with model_1"),
+        (BLACK_BOX.replace("--target=False", "--target"), "`targeted`. Expected --target=False with model_1"),
         (f"{BLACK_BOX} --use_MMLDA=True", "`model_2`. .* --model_2=SCE and a run with loss MMC"),
         ("--SPSA_epsilon=8", "`spsa_epsilon`. Expected --attack=spsa beside it"),
         ("--attack=spsa --SPSA_epsilon=8 --epsilon=8/255", "`spsa_epsilon`"),

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,52 @@ def test_loss_and_centers(words, loss, centers):
 def test_contradictions_are_errors(words, message):
     with pytest.raises(UserError, match=message):
         resolved(*words)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "--loss=SCE --scale=100",
+            "`scale`. Expected one of the losses MMC, MMLDA, EMC, HMMC with it. "
+            "Received: --scale with --loss=SCE",
+        ),
+        ("--loss=LGM --mean_var=10", "`scale`"),
+        ("--loss=SCE --centers=random", "`centers`"),
+        ("--loss=Center --center_seed=1", "`center_seed`"),
+        (
+            "--loss=MMC --lgm_margin=0.1",
+            "`lgm_margin`. Expected --loss=LGM with it. Received: --lgm_margin with --loss=MMC",
+        ),
+        ("--lgm_weight=0.1", "`lgm_weight`"),
+        ("--loss=MMC --center_weight=0.1", "`center_weight`. Expected --loss=Center with it"),
+        ("--loss=SCE --center_alpha=0.1", "`center_alpha`"),
+        (
+            "--use_ball=False --emc_alpha=0.1",
+            "`emc_alpha`. Expected --loss=EMC with it. Received: --emc_alpha with --loss=MMLDA",
+        ),
+        (
+            "--sub_scale=1",
+            "`sub_scale`. Expected centers that are hierarchical with it. Received: --sub_scale with --centers=simplex",
+        ),
+        ("--center_seed=1", "`center_seed`. Expected centers that are random or spread with it"),
+    ],
+)
+def test_a_parameter_of_another_loss_is_refused(line, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        resolved(*line.split())
+
+
+def test_parameters_of_the_chosen_loss_pass():
+    assert resolved("--loss=LGM", "--lgm_margin=0.1", "--lgm_weight=0").lgm_margin == 0.1
+    assert (
+        resolved(
+            "--loss=EMC", "--emc_alpha=1", "--scale=5", "--use_random=True", "--center_seed=3"
+        ).center_seed
+        == 3
+    )
+    # The original's line for SCE names the norm of the centers too.
+    assert resolved("--use_MMLDA=False", "--mean_var=10").loss == "SCE"
 
 
 @pytest.mark.parametrize(

@@ -223,12 +223,12 @@ MISTAKES = {
         "Cannot read the checkpoint runs/damaged/checkpoints/step-00000007.npz. Expected ",
     ),
     "runs in a file": (
-        f"{STD} --runs_dir=runs/a_file/x",
+        STD.replace("--runs_dir=runs", "--runs_dir=runs/a_file/x"),
         "`runs_dir`. Expected a folder that can be written",
         "a_file",
     ),
     "runs in /proc": (
-        f"{STD} --runs_dir=/proc/runs",
+        STD.replace("--runs_dir=runs", "--runs_dir=/proc/runs"),
         "`runs_dir`. Expected a folder that can be written",
         "/proc",
     ),

@@ -78,6 +78,7 @@ def test_the_saved_model_is_the_last_checkpoint(trained):
     import mmc_tf.losses  # noqa: F401  registers what the file names
 
     folder, _ = trained
+    assert (folder / "final.keras").read_bytes()[-71:].startswith(b"sha256=")
     weights = keras.saving.load_model(folder / "final.keras").get_weights()
     with np.load(folder / "checkpoints" / "step-00000036.npz") as stored:
         for index, value in enumerate(weights):

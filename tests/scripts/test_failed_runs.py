@@ -64,6 +64,38 @@ def test_a_run_is_refused_then_resumed_then_replaced(here, tmp_path):
     assert json.loads((model.parent / "config.json").read_text())["flags"]["loss"] == "SCE"
 
 
+@pytest.mark.slow
+def test_what_is_resumed_is_said_and_a_damaged_checkpoint_left_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = shlex.split(f"train_std.py {SMALL} --run_name=a --checkpoint_every=1")
+    steps = [tmp_path / "runs" / "a" / "checkpoints" / f"step-0000000{step}.npz" for step in (1, 2)]
+    said = "resume      nothing to go on with in runs/a: training begins at step 0\n"
+    assert said in run([*line, "--resume"])["out"]
+    whole = steps[1].read_bytes()
+    steps[1].write_bytes(whole[:-100])
+    (tmp_path / "runs" / "a" / "final.keras").unlink()
+    (tmp_path / "runs" / "a" / ".log.999999999.csv").write_text("left by a killed process")
+    again = run([*line, "--resume"])
+    assert (again["status"], again["err"].count("error")) == (0, 0)
+    said = f"resume      {steps[1].name} is damaged and left out; goes on from runs/a/checkpoints/{steps[0].name}\n"
+    assert said in again["out"]
+    assert len(steps[1].read_bytes()) == len(whole)
+    assert not list((tmp_path / "runs" / "a").glob(".*"))
+    assert "resume      runs/a is finished: no step is left\n" in run([*line, "--resume"])["out"]
+
+
+@pytest.mark.slow
+def test_the_replaced_weights_of_a_linked_run_go(here, tmp_path):
+    line = f"train_std.py {SMALL} --run_name=a"
+    assert here(line)[0] == 0
+    (tmp_path / "runs" / "a").rename(tmp_path / "elsewhere")
+    (tmp_path / "runs" / "a").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "checkpoints" / "step-00000099.npz").write_bytes(b"old")
+    assert here(f"{line} --seed=1 --overwrite")[0] == 0
+    assert [path.name for path in (tmp_path / "elsewhere" / "checkpoints").iterdir()] == ["step-00000002.npz"]
+    assert json.loads((tmp_path / "elsewhere" / "config.json").read_text())["flags"]["seed"] == 1
+
+
 def test_a_replacement_that_cannot_be_built_leaves_the_old_run(here, tmp_path):
     folder = tmp_path / "runs" / "old"
     folder.mkdir(parents=True)

@@ -12,6 +12,7 @@ import pytest
 from toy import losses_of, toy_loop
 
 from mmc_tf.checks import UserError
+from mmc_tf.training.cluster import num_workers
 from mmc_tf.training.distribution import check_batch_size, make_strategy
 
 HERE = pathlib.Path(__file__).parent
@@ -83,6 +84,48 @@ def test_multi_worker_needs_a_cluster(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(UserError, match="TF_CONFIG"):
         make_strategy("multi_worker")
+
+
+TWO = {"worker": ["a:1", "b:2"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "Expected JSON such as"),
+        ("[]", "Expected JSON such as"),
+        ('{"cluster": 3}', "Expected JSON such as"),
+        ('{"cluster": {"worker": 3}}', "Expected JSON such as"),
+        ('{"cluster": {"worker": "a:1"}}', "Expected JSON such as"),
+        ('{"cluster": {"worker": ["a", "b"]}}', "Expected JSON such as"),
+        (json.dumps({"cluster": TWO}), "Expected a task with the type and the index"),
+        (json.dumps({"cluster": TWO, "task": 1}), "Expected a task with the type"),
+        (json.dumps({"cluster": TWO, "task": {"type": "ps", "index": 0}}), "Expected a task with the type"),
+        (
+            json.dumps({"cluster": TWO, "task": {"type": "worker", "index": "0"}}),
+            "Expected a task with the type",
+        ),
+        (
+            json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 2}}),
+            "Expected a task with an index >= 0 and < 2, the number of workers",
+        ),
+    ],
+)
+def test_a_bad_cluster_is_one_line(text, said, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", text)
+    for name in ("auto", "multi_worker"):
+        with pytest.raises(UserError, match=rf"`TF_CONFIG`\. {said}.* Received: TF_CONFIG=") as caught:
+            make_strategy(name)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_cluster_is_counted(monkeypatch):
+    task = {"type": "worker", "index": 1}
+    for cluster, count in (({}, 0), (TWO, 2), (TWO | {"chief": ["c:1"], "evaluator": ["d:1"]}, 3)):
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task}))
+        assert num_workers() == count
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1"]}}))
+    assert num_workers() == 1
 
 
 def test_unknown_strategy_lists_the_choices():

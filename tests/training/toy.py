@@ -28,6 +28,7 @@ def toy_loop(
     train: Split | None = None,
     folder=None,
     options=None,
+    should_stop=lambda: False,
     **settings,
 ) -> TrainingLoop:
     """A loop around a LeNet5 without batch norm on digits."""
@@ -61,6 +62,7 @@ def toy_loop(
         folder=folder,
         collapse_scale=10.0 if loss.head == "mmc" else None,
         progress=False,
+        should_stop=should_stop,
     )
 
 

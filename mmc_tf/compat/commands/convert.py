@@ -53,5 +53,6 @@ def run(arguments: argparse.Namespace) -> str:
     model = build_released(released, dataset)
     with files.replacing(output) as temporary:
         model.save(temporary)
+        files.seal(temporary)
     go_on = f"python eval_attacks.py --checkpoint={output} --dataset={dataset.name} --attack=pgd"
     return "\n".join([released.describe(), f"written     {output}; attack it: {go_on}"])

@@ -34,9 +34,3 @@ class Arrays:
 def file_error(path: Any, expected: str, received: str) -> UserError:
     """Builds the three-part error about a file: which, what was expected, what came."""
     return UserError(f"Cannot read {path}. Expected {expected}. Received: {received}")
-
-
-def one_line(error: BaseException) -> str:
-    """An exception as one short line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:200] if text else type(error).__name__

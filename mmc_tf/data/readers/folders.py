@@ -12,7 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from mmc_tf.data.readers.arrays import file_error, one_line
+from mmc_tf.data.readers.arrays import file_error
+from mmc_tf.files import one_line
 
 # The largest official member is CIFAR-100's train.bin with 154 MB; more than this is no CIFAR file.
 MAX_MEMBER_BYTES = 512 * 2**20

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmc_tf.data.readers.arrays import Arrays, file_error, one_line
+from mmc_tf.data.readers.arrays import Arrays, file_error
+from mmc_tf.files import one_line
 
 UNSIGNED_BYTE = 8
 

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from mmc_tf.checks import UserError
-from mmc_tf.data.readers.arrays import Arrays, file_error, one_line
+from mmc_tf.data.readers.arrays import Arrays, file_error
+from mmc_tf.files import read_arrays
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
-# What NumPy and zipfile raise for files that are cut off, altered or something else altogether.
-DAMAGE = (
-    OSError,
-    TypeError,  # a lone .npy file comes back as an array, which is no context manager
-    EOFError,
-    ValueError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def read_keras_npz(path: Path) -> Arrays:
@@ -35,17 +21,9 @@ def read_keras_npz(path: Path) -> Arrays:
     Raises:
         UserError: if the file is damaged, lacks an array, or an array has another shape or type.
     """
-    try:
-        # Opened here, because NumPy leaves a damaged file open.
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            missing = [key for key in KEYS if key not in file]
-            if missing:
-                raise file_error(path, "the arrays " + ", ".join(KEYS), "only " + ", ".join(file.files))
-            arrays = {key: file[key] for key in KEYS}
-    except UserError:
-        raise
-    except DAMAGE as error:
-        raise file_error(path, "a whole npz file of plain arrays", one_line(error)) from None
+    arrays = read_arrays(path, expected="a whole npz file of plain arrays")
+    if any(key not in arrays for key in KEYS):
+        raise file_error(path, "the arrays " + ", ".join(KEYS), "only " + ", ".join(arrays))
     return Arrays(*_checked(path, arrays, "train"), *_checked(path, arrays, "test"))
 
 

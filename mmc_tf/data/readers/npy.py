@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmc_tf.data.readers.arrays import file_error, one_line
+from mmc_tf.data.readers.arrays import file_error
+from mmc_tf.files import one_line
 
 
 def read_npy(path: Path) -> np.ndarray:

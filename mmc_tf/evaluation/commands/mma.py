@@ -144,7 +144,9 @@ def _run(
         subjects, split, protocol, margins=margins, seed=arguments.seed, input_range=input_range
     )
     if arguments.output_dir is None:
-        output_dir = choose_output_dir(settings.KIND, content, resume=arguments.resume)
+        output_dir = choose_output_dir(
+            settings.KIND, content, resume=arguments.resume, reserve=not arguments.dry_run
+        )
     else:
         output_dir = Path(arguments.output_dir)
     how = {"resume": arguments.resume, "overwrite": arguments.overwrite}
@@ -152,6 +154,8 @@ def _run(
     protocol, precision = runner.settle(subjects, split, protocol, output_dir, resume=arguments.resume)
     prepared = runner.prepare(subjects, split.part(0, 1).as_float()[0], protocol)
     text = describe(found, prepared, protocol, margins, output_dir, seed=arguments.seed, precision=precision)
+    if arguments.resume:
+        text += f"\nresume   {store.describe_resumption(output_dir)}"
     if arguments.dry_run:
         findings = [] if input_range else find_other_ranges(subjects, split)
         return "\n".join([text, *warning_lines(finding.as_dict() for finding in findings)])

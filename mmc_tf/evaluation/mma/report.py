@@ -13,7 +13,7 @@ from mmc_tf.evaluation.mma.settings import KIND
 from mmc_tf.evaluation.report.accuracy import draw_accuracy_by_epsilon
 from mmc_tf.evaluation.report.build import warnings_block
 from mmc_tf.evaluation.report.series import Line
-from mmc_tf.files import write_text
+from mmc_tf.files import read_record, write_text
 from mmc_tf.report import page
 from mmc_tf.report.picture import Picture, write_pngs
 
@@ -57,8 +57,9 @@ def write_tables(results: Mapping[str, Any], folder: str | Path) -> None:
 def redraw(folder: str | Path) -> Path | None:
     """Tables and report of a finished protocol anew; None for a folder that holds no such results."""
     path = Path(folder) / store.RESULTS
-    results = store.read_json(path) if path.is_file() else None
-    if not isinstance(results, dict) or results.get("kind") != KIND:
+    expected = "the results of an evaluation"
+    results = read_record(path, expected=expected) if path.is_file() else None
+    if results is None or results.get("kind") != KIND:
         return None
     results.setdefault("warnings", [finding.as_dict() for finding in find_doubts(results)])  # of version 1
     write_tables(results, folder)

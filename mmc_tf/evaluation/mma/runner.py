@@ -157,6 +157,7 @@ def describe_plan(
     }
 
 
+@store.one_at_a_time
 def run(
     subjects: Sequence[Subject],
     split: Split,

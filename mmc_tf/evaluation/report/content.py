@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from mmc_tf.checks import UserError
 from mmc_tf.evaluation import store
 from mmc_tf.evaluation.ranking import find_strongest
+from mmc_tf.files import read_arrays, read_record
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -73,20 +73,14 @@ def read_content(folder: Path) -> Content:
         raise UserError(
             f"Invalid value for argument `folder`. Expected {expected}. Received: folder={folder}"
         )
-    results = store.read_json(folder / store.RESULTS)
-    if not isinstance(results, dict) or not results.get("attacks"):
+    results = read_record(folder / store.RESULTS, expected="the results of an evaluation")
+    if not results.get("attacks"):
         raise UserError(f"Expected the results of an evaluation. Received: {folder / store.RESULTS}")
     return Content(
         results,
-        **{name: _read_arrays(folder / f"{name}.npz") for name in ("examples", "samples", "features")},
+        **{name: _read_if_there(folder / f"{name}.npz") for name in ("examples", "samples", "features")},
     )
 
 
-def _read_arrays(path: Path) -> Arrays:
-    if not path.exists():
-        return {}
-    try:
-        with path.open("rb") as stream, np.load(stream) as file:  # np.load leaves a damaged file open
-            return {name: file[name] for name in file.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"Expected arrays as an evaluation writes them. Received: {path} ({error})") from None
+def _read_if_there(path: Path) -> Arrays:
+    return read_arrays(path, expected="arrays as an evaluation writes them") if path.exists() else {}

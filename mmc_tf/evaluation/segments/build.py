@@ -20,7 +20,7 @@ from mmc_tf.evaluation.segments.figure import draw_segments
 from mmc_tf.evaluation.segments.subjects import Settings, Subject, choose
 from mmc_tf.evaluation.segments.walk import POSITIONS, Segments, walk
 from mmc_tf.evaluation.wording import percent, radius
-from mmc_tf.files import replacing, write_json
+from mmc_tf.files import replacing, write_arrays, write_record
 from mmc_tf.report.drawing import to_png
 from mmc_tf.training import runs
 
@@ -85,11 +85,10 @@ def build(
     panels = [
         (_title(entry), _subtitle(entry), segments) for entry, segments in zip(described, walked, strict=True)
     ]
-    with replacing(output_dir / VALUES) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **_arrays(walked))
+    write_arrays(output_dir / VALUES, _arrays(walked), compressed=True)
     with replacing(output_dir / PICTURE) as temporary:
         temporary.write_bytes(to_png(draw_segments(panels)))
-    write_json(output_dir / SUMMARY, results)
+    write_record(output_dir / SUMMARY, results)
     return results
 
 

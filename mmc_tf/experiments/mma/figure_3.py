@@ -12,12 +12,12 @@ The short budget has the networks of MNIST at 0.3 in their place: OMMA-0.45, PGD
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmc_tf import files
 from mmc_tf.experiments.experiment import experiment
 from mmc_tf.experiments.lab import Lab
 from mmc_tf.experiments.mma import cifar10_linf, mnist_linf
@@ -50,9 +50,8 @@ def run(lab: Lab) -> Outcome:
         num_steps=lab.budget.steps(100),
         examples=lab.budget.pick(smoke=10, short=50, paper=50),
     )
-    results = json.loads((folder / "segments.json").read_text(encoding="utf-8"))
-    with np.load(folder / "segments.npz") as stored:
-        arrays = dict(stored)
+    results = files.read_record(folder / "segments.json")
+    arrays = files.read_arrays(folder / "segments.npz")
     table = Table(
         name="segments",
         caption=f"Mean logit margin loss of the images whose perturbation failed, {networks.title} {epsilon}",

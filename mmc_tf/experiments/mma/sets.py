@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from mmc_tf.experiments.lab import Lab
 from mmc_tf.experiments.mma.networks import Row
+from mmc_tf.files import read_record
 
 # How the protocol is cut down: of `python -m mmc_tf.evaluation mma`, by budget and data set.
 _TINY = {
@@ -96,7 +96,7 @@ class NetworkSet:
             resume=True,
             **flags,
         )
-        results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        results = read_record(folder / "results.json")
         return results, (*runs, *votes)
 
 

@@ -19,6 +19,7 @@ from mmc_tf.data.classes import CIFAR10
 from mmc_tf.experiments.experiment import experiment
 from mmc_tf.experiments.lab import Lab, Network
 from mmc_tf.experiments.outcome import Cell, Outcome, Table, accuracy_cell, clean_cell, find
+from mmc_tf.files import read_arrays
 
 FIRST, SECOND = (5.0, 10.0, 20.0), (0.1, 0.5, 1.0, 2.0)
 GRID = tuple((first, second) for first in FIRST for second in SECOND)
@@ -81,8 +82,8 @@ def _row(
     found = lab.evaluate(folder, "pgd", num_steps=10, **attack)
     margin = {"num_steps": 50, "objective": "margin", **attack}
     strong = lab.evaluate(folder, "pgd", **margin)
-    with np.load(lab.evaluation_folder(folder, "pgd", **margin) / "examples.npz") as arrays:
-        labels, clean, attacked = arrays["label"], arrays["clean_prediction"], arrays["prediction"][0]
+    arrays = read_arrays(lab.evaluation_folder(folder, "pgd", **margin) / "examples.npz")
+    labels, clean, attacked = arrays["label"], arrays["clean_prediction"], arrays["prediction"][0]
     cells = (
         clean_cell(found),
         Cell(measured=kind_accuracy(labels, clean, kinds)),

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from mmc_tf.checks import UserError
-from mmc_tf.files import replacing
+from mmc_tf.files import read_arrays, write_arrays
 
 KEEP = 2  # a killed run may have to come back to the one before the last
 
@@ -47,8 +47,7 @@ class KeptWeights:
         self.step = step
         if not self._writes:
             return
-        with replacing(self._path(step)) as temporary:
-            np.savez(temporary, **{f"{i:04d}": array for i, array in enumerate(self._arrays)})
+        write_arrays(self._path(step), {f"{i:04d}": array for i, array in enumerate(self._arrays)})
         for old in sorted(self._folder.glob(f"{self._name}-*.npz"))[:-KEEP]:
             old.unlink()
 
@@ -73,10 +72,6 @@ class KeptWeights:
         return self._folder / f"{self._name}-{step:08d}.npz"
 
     def _read(self, path: pathlib.Path) -> list[np.ndarray]:
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                return [stored[name] for name in sorted(stored.files)]
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"Cannot read the weights {path}. Expected a file written by training. Received: {error}"
-            ) from None
+        opening = f"Cannot read the weights {path}"
+        stored = read_arrays(path, expected="a file written by training", opening=opening)
+        return [stored[name] for name in sorted(stored)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmc_tf.attacks import Attack
 from mmc_tf.data import Split
-from mmc_tf.files import replacing
+from mmc_tf.files import write_array
 from mmc_tf.training.monitors.base import Monitor
 
 BATCH_SIZE = 250
@@ -51,11 +51,7 @@ class MarginTrack(Monitor):
         """`tracked_margin`, their mean; where none was found the limit counts, the least that the margin can be."""
         margins = self._margins()
         if self._folder is not None:
-            with (
-                replacing(self._folder / f"epoch-{epoch:04d}.npy") as temporary,
-                temporary.open("wb") as file,
-            ):
-                np.save(file, margins)
+            write_array(self._folder / f"epoch-{epoch:04d}.npy", margins)
         if self._limit is not None:
             margins = np.where(np.isnan(margins), self._limit, margins)
         found = margins[np.isfinite(margins)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc_tf.checks import UserError, argument_error, format_number
+from mmc_tf.checks import argument_error, format_number
 from mmc_tf.training import log
 from mmc_tf.training.runs import RunFolder
 
@@ -88,14 +87,9 @@ def read_histories(paths: Sequence[str | Path]) -> list[History]:
 def _read(path: Path, name: str) -> History:
     folder = RunFolder(path)
     config = folder.read_config()
-    if not isinstance(config, dict):
-        raise UserError(f"{path} is not a run's folder. Expected settings in its {folder.config_file.name}.")
     if not folder.log_file.exists():
         raise argument_error("runs", "a run with a log", f"{path}, without {folder.log_file.name}")
-    try:
-        rows = log.read(folder.log_file)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise argument_error("runs", "a readable log", f"{folder.log_file} ({error})") from None
+    rows = log.read(folder.log_file)
     if not rows:
         raise argument_error("runs", "a run that has finished an epoch", f"{folder.log_file}, which is empty")
     missing = [column for column in _NEEDED if column not in rows[0]]

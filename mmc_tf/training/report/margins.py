@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mmc_tf import files
 from mmc_tf.checks import argument_error, format_number
 from mmc_tf.training.report.history import History
 from mmc_tf.training.runs import RunFolder
@@ -159,10 +160,7 @@ def _read(folder: Path, history: History, number: int) -> TrackedMargins | None:
 
 def _read_file(path: Path) -> np.ndarray:
     expected = "margins >= 0 or NaN, of shape (N,), in every file"
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise argument_error("runs", expected, f"{path} ({error})") from None
+    values = files.read_array(path, expected=expected)
     if values.ndim != 1 or not len(values) or values.dtype.kind != "f" or (values < 0).any():
         raise argument_error("runs", expected, f"{path}, {values.dtype} of shape {values.shape}")
     return values

@@ -1,7 +1,6 @@
 """The protocol on networks small enough to do it by brute force."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from mmc_tf.evaluation.mma.figures import surviving
 from mmc_tf.evaluation.mma.runs import craft, seed_of, within
 from mmc_tf.evaluation.mma.settings import Margins
 from mmc_tf.evaluation.progress import NoProgress
+from mmc_tf.files import read_record
 
 SIZE, BATCH = 40, 20  # of one shape wherever it can be, so that graphs are made once
 
@@ -71,7 +71,7 @@ def test_figures_are_those_of_every_image_on_every_network(subjects, split, prot
 
 def test_results_say_what_was_run(finished, protocol):
     results = finished[1]
-    assert results == json.loads((finished[0] / "results.json").read_text())
+    assert results == read_record(finished[0] / "results.json")
     assert results["protocol"] == protocol.as_dict()
     assert results["attacks_per_model"] == 2 + 2 + 2 + 6
     assert results["examples"] == SIZE

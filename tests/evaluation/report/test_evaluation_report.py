@@ -15,6 +15,7 @@ from mmc_tf.evaluation import __main__ as dispatcher
 from mmc_tf.evaluation import evaluate
 from mmc_tf.evaluation.report import build
 from mmc_tf.evaluation.report.build import try_report, write_report
+from mmc_tf.files import read_record, write_json
 
 NAME = "<script>alert(1)</script>"
 ATTACKS = [
@@ -172,10 +173,10 @@ def test_what_has_no_data_is_left_out(copy, missing, sections, figures):
 
 def test_a_folder_of_an_older_version(copy):
     """Without verdict, class names and predictions."""
-    results = json.loads((copy / "results.json").read_text())
+    results = read_record(copy / "results.json")
     del results["verdict"], results["diagnosis"], results["dataset"]["class_names"]
     results["warnings"] = []
-    (copy / "results.json").write_text(json.dumps(results))
+    write_json(copy / "results.json", results)
     with np.load(copy / "examples.npz") as file:
         arrays = {name: file[name] for name in file.files if name != "prediction"}
     np.savez(copy / "examples.npz", **arrays)
@@ -190,18 +191,18 @@ def test_a_folder_of_an_older_version(copy):
 
 
 def test_one_attack_without_a_radius_has_a_report(copy):
-    results = json.loads((copy / "results.json").read_text())
+    results = read_record(copy / "results.json")
     results["attacks"] = results["attacks"][4:]
     results["worst_case"] = {"overall": None, "by_epsilon": []}
     results["verdict"] |= dict.fromkeys(("robust_accuracy", "interval", "strongest", "artefact", "headline"))
-    (copy / "results.json").write_text(json.dumps(results))
+    write_json(copy / "results.json", results)
     page = Reader(write_report(copy).read_text())
     assert page.headings() == SECTIONS
     assert "Worst-case accuracy" not in page.texts["div"]
 
 
 def test_the_command_draws_the_report_and_probes_are_shown(copy, capsys):
-    results = json.loads((copy / "results.json").read_text())
+    results = read_record(copy / "results.json")
     results["diagnosis"] = {
         "examples": 50,
         "headline": {"label": "pgd", "left": 40},
@@ -213,7 +214,7 @@ def test_the_command_draws_the_report_and_probes_are_shown(copy, capsys):
         },
         "gradients": [{"objective": "ce", "examples": 50, "zero_rate": 0.25, "nonfinite_rate": 0.0}],
     }
-    (copy / "results.json").write_text(json.dumps(results))
+    write_json(copy / "results.json", results)
     assert dispatcher.main(["report", str(copy)]) == 0
     assert capsys.readouterr().out == f"report in {copy / 'report.html'}\n"
     page = Reader((copy / "report.html").read_text())
@@ -262,12 +263,12 @@ def test_a_failure_to_draw_costs_one_line(copy, monkeypatch, error):
 
 
 def test_a_released_network_stands_beside_the_paper_s_numbers(copy):
-    results = json.loads((copy / "results.json").read_text())
+    results = read_record(copy / "results.json")
     names = dict.fromkeys(("model", "backbone"), "resnet110v1")
     results["model"] |= names | {"loss": "MMC", "training": "standard", "released": {"depth": 110}}
     results["dataset"]["name"] = "cifar10"
     results |= {"clean_accuracy": 0.5, "clean_interval": [0.4, 0.6]}
-    (copy / "results.json").write_text(json.dumps(results))
+    write_json(copy / "results.json", results)
     reader = Reader(write_report(copy).read_text())
     assert "Comparison with released checkpoints" in reader.texts["h2"]
     cells = reader.texts["td"]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import pathlib
+import re
 from collections.abc import Iterator
-from typing import Any
 
 from mmc_tf.checks import argument_error
 
 PROBE_BYTES = 2**20
+_TEMPORARY = re.compile(r"\..+\.(\d+)(?:\.[^.]+)?")
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+def replacing(path: str | os.PathLike, *, durable: bool = False) -> Iterator[pathlib.Path]:
     """Yields a temporary name in the folder of `path`, and renames it to `path` when the block ends well.
 
     A reader, or a run resumed after SIGKILL, sees the old file or the new one, never half of one.
@@ -25,6 +25,8 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     Args:
         path: the file to make or replace. Its folder is made where it is missing. The suffix is kept, since
             Keras and NumPy choose their format by it.
+        durable: whether the file is on the disk itself when the block has ended, so that what it stands for may be
+            removed: a machine that loses power may otherwise hold an empty file under the new name.
 
     Example:
         >>> with replacing("runs/a/config.json") as temporary:
@@ -36,7 +38,11 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
+        if durable:
+            _to_disk(temporary)
         os.replace(temporary, path)
+        if durable:
+            _to_disk(path.parent)
     except OSError as error:
         # A full disk is reported by writers that do not say which file they were writing.
         if error.errno is not None and error.filename is None:
@@ -46,16 +52,41 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _to_disk(path: pathlib.Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that know no such thing
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def clear_temporaries(folder: str | os.PathLike) -> None:
+    """Removes what killed writers of `replacing` left in a folder; those of processes that live are let be."""
+    for path in pathlib.Path(folder).glob(".*"):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found and path.is_file() and not _lives(int(found[1])):
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    if process == os.getpid():
+        return False  # the number was another's before: this process is not writing yet
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes text in UTF-8, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def write_json(path: str | os.PathLike, value: Any) -> None:
-    """Writes `value` as indented JSON, whole or not at all: NumPy's numbers as numbers, paths as text."""
-    text = json.dumps(value, indent=2, default=lambda other: getattr(other, "tolist", other.__str__)())
-    write_text(path, text + "\n")
 
 
 @contextlib.contextmanager
@@ -70,6 +101,32 @@ def locked(path: str | os.PathLike) -> Iterator[None]:
     with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextlib.contextmanager
+def held(path: str | os.PathLike) -> Iterator[None]:
+    """As `locked`, but does not wait, and removes the file at the end.
+
+    Raises:
+        BlockingIOError: if another block holds it, here or in another process.
+    """
+    path = pathlib.Path(path)
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                break
+        except BaseException:
+            file.close()
+            raise
+        file.close()  # its last holder removed it between our opening and our locking
+    with file:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def check_writable(argument: str, folder: str | os.PathLike, *, probe: bool = True) -> None:
