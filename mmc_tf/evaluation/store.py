@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc_tf.checks import UserError, argument_error
+from mmc_tf.checks import ECHOED, UserError, argument_error
 from mmc_tf.files import held, replacing, write_json
 
 PLAN, RESULTS, EXAMPLES, PROGRESS = "plan.json", "results.json", "examples.npz", "progress"
@@ -158,7 +158,9 @@ class EvaluationFolder:
         if resume and (path / PLAN).exists():
             lines = differences(read_json(path / PLAN), plan)
             if lines:
-                raise argument_error("resume", f"the evaluation that {path} holds", "; ".join(lines[:3]))
+                raise argument_error(
+                    "resume", f"the evaluation that {path} holds", "; ".join(lines[:3]), longest=3 * ECHOED
+                )
         return cls(path)
 
     @classmethod
