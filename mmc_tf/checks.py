@@ -20,9 +20,16 @@ class UserError(ValueError):
     """A mistake of the caller: the scripts print its message as one line and exit with status 2."""
 
 
-def argument_error(name: str, expected: str, received: Any) -> UserError:
-    """Builds the three-part error: the argument's name, what is expected, what came (at most 200 characters of it)."""
-    shown = shorten(received if isinstance(received, str) else repr(received))
+def argument_error(name: str, expected: str, received: Any, *, longest: int = ECHOED) -> UserError:
+    """Builds the three-part error: the argument's name, what is expected, what came.
+
+    Args:
+        name: of the argument.
+        expected: what would be right.
+        received: a value, or what is said of it.
+        longest: so many characters of it are repeated; more where several values are named.
+    """
+    shown = shorten(received if isinstance(received, str) else repr(received), longest)
     return UserError(f"Invalid value for argument `{name}`. Expected {expected}. Received: {name}={shown}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmc_tf.checks import UserError, argument_error, check_number
+from mmc_tf.checks import ECHOED, UserError, argument_error, check_number
 from mmc_tf.data import classes, keras_cache, sources
 from mmc_tf.data.dataset import Dataset, Split
 from mmc_tf.data.digits import load_digits
@@ -147,9 +147,8 @@ def _not_found(name: str, folder: Path | None, reason: str) -> UserError:
         "or a network to download them; --dataset=digits is embedded and needs no files"
     )
     looked = "None" if folder is None else f"{folder}, where none of them is"
-    return argument_error(
-        "data_dir", expected, f"{looked}; nothing in {keras_cache.cached_folder(name)}; {reason}"
-    )
+    received = f"{looked}; nothing in {keras_cache.cached_folder(name)}; {reason}"
+    return argument_error("data_dir", expected, received, longest=3 * ECHOED)
 
 
 def _build(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import ECHOED, argument_error
 from mmc_tf.evaluation import store
 from mmc_tf.evaluation.examples import Shard
 from mmc_tf.evaluation.folders import Finished, read_finished
@@ -96,7 +96,9 @@ def read_shards(folders: Sequence[str | Path]) -> list[Finished]:
         lines = store.differences(_common(first.plan), _common(shard.plan))
         if lines:
             expected = f"shards of one evaluation, such as {first.path}"
-            raise argument_error("results", expected, f"{shard.path}: " + "; ".join(lines[:_SHOWN]))
+            raise argument_error(
+                "results", expected, f"{shard.path}: " + "; ".join(lines[:_SHOWN]), longest=_SHOWN * ECHOED
+            )
         index = shard.plan["shard"]["index"]
         if index in known:
             received = f"shard {index} twice, in {known[index].path} and {shard.path}"

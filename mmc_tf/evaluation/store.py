@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc_tf.checks import argument_error
+from mmc_tf.checks import ECHOED, argument_error
 from mmc_tf.files import DamagedFileError, held, read_arrays, read_record, write_arrays, write_record
 
 PLAN, RESULTS, EXAMPLES, PROGRESS = "plan.json", "results.json", "examples.npz", "progress"
@@ -150,7 +150,9 @@ class EvaluationFolder:
         if resume and (path / PLAN).exists():
             lines = differences(read_record(path / PLAN), plan)
             if lines:
-                raise argument_error("resume", f"the evaluation that {path} holds", "; ".join(lines[:3]))
+                raise argument_error(
+                    "resume", f"the evaluation that {path} holds", "; ".join(lines[:3]), longest=3 * ECHOED
+                )
         return cls(path)
 
     @classmethod
