@@ -72,7 +72,7 @@ def test_in_its_range_it_has_the_figures_of_the_network_that_it_is(linear, for_b
     assert results["model"]["input_range"] == [0, 255]
     # It belongs to the evaluation.
     assert json.loads((tmp_path / "o" / "plan.json").read_text())["input_range"] == [0, 255]
-    with pytest.raises(UserError, match="input_range: "):
+    with pytest.raises(UserError, match=r"input_range\[1\]: 255\.0 there, 1\.0 here"):
         evaluate(for_bytes, digits.test, ATTACK, output_dir=tmp_path / "o", input_range=(0, 1), resume=True)
 
 
