@@ -13,7 +13,7 @@ from mmc_tf.classifier.calling import Network, as_logits, raw_output
 from mmc_tf.classifier.copies import ROUNDING, copies_of
 from mmc_tf.classifier.graphs import Findings, Graphs, InputRange, graphs_of
 from mmc_tf.classifier.outputs import logarithm
-from mmc_tf.classifier.scores import UNKNOWN_HEAD, Scores, read_scores
+from mmc_tf.classifier.scores import UNKNOWN_HEAD, Scores, members_behind, read_scores
 from mmc_tf.classifier.structure import hides_a_function, logits_behind
 
 UNIT_RANGE: InputRange = (0.0, 1.0)
@@ -225,6 +225,7 @@ def _forward(classifier: Classifier, images: tf.Tensor) -> dict[str, tf.Tensor]:
     if found.output != "probabilities":
         found.output = logits_behind(output)[1]
     found.hides, found.head, found.knows_head = hides_a_function(output), read_scores(logits).head, True
+    found.is_vote = members_behind(logits) is not None
     return {"logits": logits, "output": output}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from mmc_tf.classifier.classifier import Classifier
 from mmc_tf.models.folding import COMPUTED, folded_copy
 from mmc_tf.models.precision import PrecisionChoice, choose_precision, measure_steps, unmeasured
 
@@ -16,7 +17,7 @@ def faster_precision(model: Any, image_shape: Sequence[int]) -> PrecisionChoice:
     """Choose what attacks on a classifier craft in: the faster of its folded copies, by measurement.
 
     Args:
-        model: a classifier, images float32 (N, H, W, C) to logits (N, L).
+        model: a network or a `Classifier`, images float32 (N, H, W, C) to logits (N, L).
         image_shape: (H, W, C).
 
     Returns:
@@ -32,11 +33,14 @@ def faster_precision(model: Any, image_shape: Sequence[int]) -> PrecisionChoice:
 def faster_for_all(models: Sequence[Any], image_shape: Sequence[int]) -> PrecisionChoice:
     """As `faster_precision`, one choice for several classifiers: by the sum of their seconds."""
     totals = dict.fromkeys(COMPUTED, 0.0)
-    for model in models:
-        copies = {precision: folded_copy(model, precision=precision) for precision in COMPUTED}
-        if copies["bfloat16"] is model:
+    for classifier in map(Classifier.of, models):
+        copies = {each: folded_copy(classifier.network, precision=each) for each in COMPUTED}
+        if copies["bfloat16"] is classifier.network:
             continue
-        steps = {name: _gradient_step(copy, tuple(image_shape)) for name, copy in copies.items()}
+        steps = {
+            name: _gradient_step(Classifier.of(copy, input_range=classifier.input_range), tuple(image_shape))
+            for name, copy in copies.items()
+        }
         for name, seconds in measure_steps(steps).items():
             totals[name] += seconds
     if not any(totals.values()):
@@ -45,15 +49,14 @@ def faster_for_all(models: Sequence[Any], image_shape: Sequence[int]) -> Precisi
     return choose_precision(totals)
 
 
-def _gradient_step(model: Any, image_shape: tuple[int, ...]) -> Callable[[int], None]:
+def _gradient_step(model: Classifier, image_shape: tuple[int, ...]) -> Callable[[int], None]:
     """One pass forward and back to the pixels of so many images, as every step of an attack does it."""
 
     @tf.function(input_signature=[tf.TensorSpec((None, *image_shape), tf.float32)])
     def gradient(images: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(images)
-            logits = model(images, training=False)
-            height = tf.reduce_sum(tf.cast(logits, tf.float32)[:, 0])
+            height = tf.reduce_sum(model(images)[:, 0])
         return tape.gradient(height, images, unconnected_gradients="zero")
 
     pool = np.random.default_rng(0).uniform(size=image_shape).astype(np.float32)

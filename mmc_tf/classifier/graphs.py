@@ -25,6 +25,7 @@ class Findings:
         image_shape: (H, W, C) of the images it was asked with.
         head: the head of ours behind its logits, or None; None as well before it was looked for.
         knows_head: whether it was looked for.
+        is_vote: whether it is the majority vote of several members.
         output: how its logits are read: `logits`; `softmax` and `vote`, which are taken off by the graph;
             `probabilities`, by their logarithm, since no softmax of the graph explains them.
         hides: whether the graph ends in a call of another one, so that nothing behind it can be seen.
@@ -39,6 +40,7 @@ class Findings:
     image_shape: tuple[int, ...] | None = None
     head: Any = None
     knows_head: bool = False
+    is_vote: bool = False
     output: str = "logits"
     hides: bool = False
     inlines: bool = False

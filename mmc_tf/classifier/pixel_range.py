@@ -1,7 +1,7 @@
-"""Other pixels than those in [0, 1]: a network is given what it expects, and ranges are tried on a few images.
+"""Other pixels than those in [0, 1]: ranges are tried on a few images.
 
 Images are in [0, 1] everywhere in this library, radii too. A network that was made for other pixels, 0 to 255 as most
-of `keras.applications`, is given low + x·(high − low) by a layer before it (`with_range`).
+of `keras.applications`, is given low + x·(high − low) by its classifier (`Classifier.of`, `input_range`).
 """
 
 from __future__ import annotations
@@ -42,30 +42,6 @@ class RangeTrial:
         return lead >= LEAD and lead > 3 * math.sqrt(sum(variances) / self.examples)
 
 
-def with_range(model: Any, pixels: Range, image_shape: Sequence[int]) -> Any:
-    """Return a classifier of images in [0, 1] that gives `model` low + x·(high − low).
-
-    Args:
-        model: a classifier of pixels in `pixels`; a Keras graph becomes another one around it, so that its head is
-            found and its copies are made as before.
-        pixels: (low, high).
-        image_shape: (H, W, C).
-
-    Example:
-        >>> grey = with_range(lambda images: images[:, 0, 0, :], (0.0, 255.0), (1, 1, 2))
-        >>> grey(np.array([[[[0.2, 1.0]]]], np.float32)).tolist()
-        [[51.0, 255.0]]
-    """
-    low, high = pixels
-    if pixels == UNIT:
-        return model
-    if is_graph(model):
-        inputs = keras.Input(tuple(image_shape))
-        scaled = keras.layers.Rescaling(high - low, offset=low, dtype="float32")(inputs)
-        return keras.Model(inputs, model(scaled), name=f"{model.name}_in_range")
-    return _Ranged(model, low, high)
-
-
 def is_graph(model: Any) -> bool:
     """Whether a model is a built Keras graph from one tensor to one."""
     if not isinstance(model, keras.Model) or not model.built:
@@ -74,21 +50,6 @@ def is_graph(model: Any) -> bool:
         return len(model.inputs) == len(model.outputs) == 1
     except (AttributeError, ValueError, TypeError):  # a subclass without a graph
         return False
-
-
-class _Ranged:
-    """A function in another range of pixels."""
-
-    def __init__(self, model: Callable[[Any], Any], low: float, high: float):
-        self.model, self.low, self.high = model, low, high
-
-    def __call__(self, images: Any) -> Any:
-        scaled = self.low + (self.high - self.low) * images
-        return (
-            self.model(scaled, training=False)
-            if isinstance(self.model, keras.layers.Layer)
-            else self.model(scaled)
-        )
 
 
 def try_ranges(

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from mmc_tf import attacks as attack_room
 from mmc_tf.attacks import Source
-from mmc_tf.classifier.pixel_range import with_range
+from mmc_tf.classifier import Classifier
 from mmc_tf.data import Split
 from mmc_tf.evaluation import plan, store, tables
 from mmc_tf.evaluation.checkpoints import Network, load_network
@@ -73,14 +73,11 @@ def choose_output_dir(
     return path
 
 
-def load_sources(
-    paths: Sequence[Path], image_shape: Sequence[int] = (), input_range: Sequence[float] | None = None
-) -> list[Source]:
+def load_sources(paths: Sequence[Path], input_range: Sequence[float] | None = None) -> list[Source]:
     """The networks to craft on, named as their runs; by their whole path where two runs share a name.
 
     Args:
         paths: of the runs.
-        image_shape: (H, W, C).
         input_range: (low, high) of the pixels that they take; None: [0, 1].
 
     Raises:
@@ -94,7 +91,7 @@ def load_sources(
     return [
         Source(
             name if names.count(name) == 1 else path.as_posix(),
-            with_range(network.model, tuple(input_range), image_shape) if input_range else network.model,
+            Classifier.of(network.model, input_range=tuple(input_range)) if input_range else network.model,
         )
         for name, path, network in zip(names, paths, networks, strict=True)
     ]
@@ -199,7 +196,7 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
     """As `evaluate_from_flags`, in the scope of the devices' strategy, in which the networks are read too."""
     network, dataset = load_network(target), target.dataset
     image = dataset.test.part(0, 1).as_float()[0]
-    sources = load_sources(target.sources, image.shape, flags.input_range)
+    sources = load_sources(target.sources, flags.input_range)
     head = plan.find_head(network.model, image)
     attacks = plan.plan_attacks(
         flags, dataset=dataset.name, sources=sources, head=head, is_vote=bool(target.members)

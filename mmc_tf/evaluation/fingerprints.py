@@ -14,6 +14,7 @@ import mmc_tf
 from mmc_tf.attacks.base import Attack
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.attacks.transfer import Transfer
+from mmc_tf.classifier import Classifier
 from mmc_tf.data import Split
 from mmc_tf.data.fingerprints import fingerprint_split, hash_arrays
 from mmc_tf.evaluation.examples import Shard
@@ -24,6 +25,7 @@ Attacks = Sequence[tuple[str, Attack]]
 
 def fingerprint_model(model: Any) -> str | None:
     """SHA-256 of a Keras model's weights in order; None for a callable of unknown weights."""
+    model = Classifier.of(model).network
     if not isinstance(model, keras.Model):
         return None
     return hash_arrays(model.get_weights())

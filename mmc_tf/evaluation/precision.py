@@ -9,6 +9,7 @@ from typing import Any
 from mmc_tf.classifier.crafting_precision import faster_precision
 from mmc_tf.evaluation import store
 from mmc_tf.evaluation.examples import Shard
+from mmc_tf.files import read_record
 from mmc_tf.models.precision import AUTO, PrecisionChoice, as_asked, unmeasured
 
 RECORD = "attack_precision_choice"
@@ -40,7 +41,7 @@ def settle_precision(
         return as_asked(asked)
     plan_file = Path(output_dir) / store.PLAN
     if resume and plan_file.exists():
-        kept = read(store.read_json(plan_file))
+        kept = read(read_record(plan_file))
         return PrecisionChoice(kept, {}, f"{kept}: as the evaluation that is resumed")
     return measure()
 

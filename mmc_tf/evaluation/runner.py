@@ -18,7 +18,6 @@ from mmc_tf.attacks.oracle import Model
 from mmc_tf.checks import check_choice, check_number, check_range
 from mmc_tf.classifier import Classifier
 from mmc_tf.classifier.notes import told_elsewhere
-from mmc_tf.classifier.pixel_range import with_range
 from mmc_tf.data import Split
 from mmc_tf.evaluation import records, store
 from mmc_tf.evaluation.clean import predict_clean, score_clean
@@ -286,7 +285,7 @@ def evaluate(
     given = model
     if input_range is not None:
         input_range = check_range("input_range", input_range)
-        model = with_range(given, input_range, image.shape)
+        model = Classifier.of(given, input_range=input_range)
     check_attacks(model, image, attacks)
     settle_objectives(model, attacks, split)
     pixels = look_at_pixels(model, examples) if input_range is None else {}

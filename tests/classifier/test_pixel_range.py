@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mmc_tf.checks import UserError, check_range
+from mmc_tf.classifier import Classifier
 from mmc_tf.classifier.pixel_range import (
     BYTES,
     RANGES,
@@ -14,11 +15,9 @@ from mmc_tf.classifier.pixel_range import (
     better_range,
     is_poor,
     try_ranges,
-    with_range,
 )
 from mmc_tf.models import build_classifier
-from mmc_tf.models.heads import head_call
-from mmc_tf.models.voting import build_ensemble, member_logits
+from mmc_tf.models.voting import build_ensemble
 
 IMAGES = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
 
@@ -26,19 +25,19 @@ IMAGES = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
 @pytest.mark.parametrize("pixels", [BYTES, SIGNED])
 def test_a_keras_network_gets_the_pixels_that_it_expects(pixels):
     model = build_classifier("lenet5", input_shape=(8, 8, 1), num_classes=3)
-    wrapped = with_range(model, pixels, (8, 8, 1))
-    logits = wrapped(IMAGES, training=False)
+    classifier = Classifier.of(model, input_range=pixels)
     low, high = pixels
-    np.testing.assert_allclose(logits, model(low + (high - low) * IMAGES, training=False), rtol=1e-4)
-    assert head_call(logits).head is model.layers[-1]  # attacks still see the head
-    for mine, theirs in zip(wrapped.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
+    expected = model(low + (high - low) * IMAGES, training=False)
+    np.testing.assert_allclose(classifier.logits(IMAGES), expected, rtol=1e-4)
+    assert classifier.head is model.layers[-1]  # attacks still see the head
+    np.testing.assert_allclose(Classifier.of(model).logits(IMAGES), model(IMAGES, training=False), rtol=1e-4)
 
 
 def test_a_vote_still_shows_its_members():
     members = [build_classifier("lenet5", input_shape=(8, 8, 1), num_classes=3) for _ in range(2)]
-    logits = with_range(build_ensemble(members), BYTES, (8, 8, 1))(IMAGES)
-    assert len(member_logits(logits)) == 2
+    classifier = Classifier.of(build_ensemble(members), input_range=BYTES)
+    classifier.logits(IMAGES)
+    assert classifier.found.is_vote
 
 
 class Dropping(keras.Model):
@@ -47,11 +46,16 @@ class Dropping(keras.Model):
 
 
 def test_functions_and_subclasses_too():
-    np.testing.assert_allclose(with_range(Dropping(), BYTES, (8, 8, 1))(IMAGES), 255 * IMAGES[:, 0, 0, :])
-    signed = with_range(lambda images: images[:, 0, 0, :], SIGNED, (8, 8, 1))
-    np.testing.assert_allclose(signed(IMAGES), 2 * IMAGES[:, 0, 0, :] - 1, rtol=1e-5, atol=1e-7)
-    model = Dropping()
-    assert with_range(model, UNIT, (8, 8, 1)) is model
+    classifier = Classifier.of(Dropping(), input_range=BYTES)
+    np.testing.assert_allclose(classifier.logits(IMAGES), 255 * IMAGES[:, 0, 0, :])
+    signed = Classifier.of(lambda images: images[:, 0, 0, :], input_range=SIGNED)
+    np.testing.assert_allclose(signed.logits(IMAGES), 2 * IMAGES[:, 0, 0, :] - 1, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("pixels", [(1, 0), (0, 0), (0, float("inf")), ("a", 1)])
+def test_ranges_whose_bounds_do_not_increase_are_refused(pixels):
+    with pytest.raises(UserError, match="`input_range`"):
+        Classifier.of(bright, input_range=pixels)
 
 
 def bright(pixels):

@@ -214,12 +214,11 @@ def load(found: Found, *, input_range: tuple[float, float] | None = None) -> lis
     Raises:
         UserError: if one cannot be read, or is for other images or classes.
     """
-    from mmc_tf.classifier.pixel_range import with_range
+    from mmc_tf.classifier import Classifier
     from mmc_tf.evaluation.checkpoints import Network, check_network_fits
     from mmc_tf.models.voting import build_ensemble
 
     models: dict[Path, Any] = {}
-    ranged: dict[Path, Any] = {}
 
     def read(network: Saved) -> Network:
         key = network.model_file.resolve()
@@ -227,18 +226,19 @@ def load(found: Found, *, input_range: tuple[float, float] | None = None) -> lis
             models[key] = runs.load_run(network.path)[0]
         known = Network(models[key], network.path, network.config, chosen=False)
         check_network_fits(known, found.dataset)
-        if input_range is None:
-            return known
-        if key not in ranged:
-            ranged[key] = with_range(models[key], input_range, found.dataset.image_shape)
-        return dataclasses.replace(known, model=ranged[key])
+        return known
+
+    def classifier(model: Any) -> Any:
+        return model if input_range is None else Classifier.of(model, input_range=input_range)
 
     subjects = []
     for network in found.networks:
         known = read(network)
-        subjects.append(Subject(network.name, known.model, known.describe() | {"name": network.name}))
+        subjects.append(
+            Subject(network.name, classifier(known.model), known.describe() | {"name": network.name})
+        )
     for vote in found.ensembles:
         members = [read(member).model for member in vote.members]
         about = {"name": vote.name, "members": [member.name for member in vote.members]}
-        subjects.append(Subject(vote.name, build_ensemble(members), about))
+        subjects.append(Subject(vote.name, classifier(build_ensemble(members)), about))
     return subjects

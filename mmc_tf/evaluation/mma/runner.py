@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.attacks import CW
+from mmc_tf.attacks.arguments import check_call
 from mmc_tf.attacks.oracle import Model
 from mmc_tf.checks import check_number
-from mmc_tf.classifier import Classifier, members_behind, predict
+from mmc_tf.classifier import Classifier, predict
 from mmc_tf.classifier.crafting_precision import faster_for_all
 from mmc_tf.data import Split
 from mmc_tf.evaluation import store
@@ -99,12 +100,14 @@ def prepare(subjects: Sequence[Subject], image: np.ndarray, protocol: Protocol) 
     """
     networks = []
     for subject in subjects:
-        logits = subject.model(tf.constant(image[None]), training=False)
-        is_vote = members_behind(logits) is not None
+        classifier = Classifier.of(subject.model)
+        nothing = {"indices": None, "seed": 0, "targets": None, "active": None, "targeted": False}
+        batch = check_call(classifier, image[None], np.zeros(1, np.int32), **nothing)
+        is_vote = classifier.found.is_vote
         runs = plan_runs(protocol, find_head(subject.model, image), is_vote=is_vote)
         for run in runs:
-            run.oracle(subject.model, tf.zeros(1, tf.int32), None).evaluate(tf.constant(image[None]))
-        crafted_on = Classifier.of(subject.model).crafting(protocol.attack_precision)
+            run.check_model(classifier, batch)
+        crafted_on = classifier.crafting(protocol.attack_precision)
         networks.append(Network(subject.name, subject.model, crafted_on, runs, is_vote))
     return networks
 
