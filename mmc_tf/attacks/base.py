@@ -139,12 +139,20 @@ class Attack(abc.ABC):
         return (type(self), *(getattr(self, name) for name in names))
 
     def choose_objective(self, head: Any) -> str:
-        """The objective's name for a model with this head (None: a model without one of ours)."""
+        """The objective's name for a model with this head (None: a model without one of ours).
+
+        `UNKNOWN_HEAD` stands for one where cross-entropy is blind: the margin takes its place.
+        """
         if not self.takes_objective and self.own_objective is not None:
             return self.own_objective
         if self.objective is not None:
             return self.objective
-        return self.fitting_objective(head) if self.adaptive else "ce"
+        if not self.adaptive:
+            return "ce"
+        if head is UNKNOWN_HEAD:
+            fitting = self.fitting_objective(None)
+            return "margin" if fitting == "ce" else fitting
+        return self.fitting_objective(head)
 
     def fitting_objective(self, head: Any) -> str:
         """What the attack climbs on this head unless told otherwise."""
@@ -370,7 +378,7 @@ class Attack(abc.ABC):
         """
         if not self.takes_objective:
             return self.own_objective
-        if self.objective is None and self.adaptive:
+        if self.objective is None and self.choose_objective(None) == "ce" and self.adaptive:
             settle_blindness(classifier, batch.images[batch.active], batch.labels[batch.active])
         return self.objective_on(classifier.head, is_blind=classifier.found.is_blind)
 

@@ -11,21 +11,21 @@ from mmc_tf.checks import UserError
 from mmc_tf.classifier import Classifier
 
 MOST_IMAGES = 32
-# Below this part of the margin's gradient, cross-entropy's is made of what float32 rounds 1 - p_y to.
-LEAST_PART = 1e-6
+# 1 - p_y is this part of the margin's gradient; float32 rounds what is smaller to 0, and with it the true class.
+LEAST_PART = 2.0**-23
 BLIND_SHARE = 0.05  # of the images
 
 
 def settle_blindness(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> None:
     """Measures whether cross-entropy is blind, once for a network without a head of ours, and takes note of it."""
     found = classifier.found
-    if found.is_blind is not None or classifier.head is not None:
+    if found.is_blind is not None or classifier.head is not None or not len(images):
         return
     found.is_blind = measure_blindness(classifier, images, labels)
     if found.is_blind:
         found.notes["HEAD_UNKNOWN"] = (
-            "no head of ours is behind the logits, and cross-entropy's gradient is zero or less than a millionth of "
-            "the margin's on some images: attacks whose objective was not chosen climb the margin"
+            "no head of ours is behind the logits, and cross-entropy's gradient is zero or less than a ten-millionth "
+            "of the margin's on some images: attacks whose objective was not chosen climb the margin"
         )
 
 
@@ -33,7 +33,7 @@ def measure_blindness(classifier: Classifier, images: np.ndarray, labels: np.nda
     """Whether an attack along cross-entropy would stand still, or stumble, on more than a twentieth of the images.
 
     Measured on the first 32 images, as far as they are classified correctly; it is if the l1 norm of
-    cross-entropy's gradient is less than a millionth of the margin's, zero included. False where there are no such
+    cross-entropy's gradient is less than a ten-millionth of the margin's, zero included. False where there are no such
     images, or no gradients at all.
 
     Args:

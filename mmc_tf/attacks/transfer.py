@@ -19,7 +19,6 @@ from mmc_tf.attacks.result import AttackResult
 from mmc_tf.checks import argument_error, check_choice
 from mmc_tf.classifier import Classifier, look_at, predict
 from mmc_tf.classifier.look import check_finite
-from mmc_tf.classifier.scores import UNKNOWN_HEAD
 
 METHODS = ("pgd", "mim")
 
@@ -94,9 +93,7 @@ class Transfer(IterativeAttack):
 
     def fitting_objective(self, head: Any) -> str:
         """What fools the source best."""
-        if getattr(head, "has_centers", False):
-            return "mmc_margin"
-        return "margin" if head is UNKNOWN_HEAD else "ce"
+        return "mmc_margin" if getattr(head, "has_centers", False) else "ce"
 
     def attack(self, model: Model | Classifier, batch: Batch) -> AttackResult:
         """Crafts on the source, judges on `model`."""

@@ -28,7 +28,6 @@ class Scores(NamedTuple):
 class UnknownHead:
     """Stands for a head that nobody knows on a network where cross-entropy is blind: attacks climb the margin."""
 
-    adaptive_objective = "margin"
     has_centers = False
 
 

@@ -161,7 +161,8 @@ def test_new_numbers_cost_no_new_trace(name, norm):
     calls = []
 
     def counted(x):
-        calls.append(tuple(x.shape))
+        if not tf.executing_eagerly():  # the look before an attack is no trace
+            calls.append(tuple(x.shape))
         return BED(x)
 
     def run(targeted=False, **settings):

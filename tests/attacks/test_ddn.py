@@ -13,6 +13,7 @@ from mmc_tf import attacks
 from mmc_tf.acceptance.linear import exact_margins, make_bed
 from mmc_tf.attacks import ddn
 from mmc_tf.checks import UserError
+from mmc_tf.classifier.notes import NetworkWarning
 from mmc_tf.models.heads import HEADS
 
 
@@ -128,15 +129,19 @@ def test_the_scale_of_the_logits_does_not_matter_to_the_margin_and_blinds_cross_
     steep = attack(bed, bed.images, bed.labels)
     assert abs(steep.success.mean() - plain.success.mean()) <= 0.008
     np.testing.assert_allclose(np.median(steep.distance), np.median(plain.distance), rtol=1e-4)
-    blind = attacks.DDN()(bed, bed.images, bed.labels)
+    blind = attacks.DDN(objective="ce")(bed, bed.images, bed.labels)
     assert blind.zero_gradient.mean() > 0.5
     assert not steep.zero_gradient.any()
     assert blind.found.mean() < 1
+    with pytest.warns(NetworkWarning, match="HEAD_UNKNOWN"):
+        chosen = attacks.DDN()(bed, bed.images, bed.labels)
+    assert chosen.objective == "margin"
+    np.testing.assert_array_equal(chosen.adversarial, steep.adversarial)
 
 
 def test_without_a_gradient_it_walks_at_random_by_seed_and_index_alone():
     bed = inner_bed(size=12, factor=3000.0)
-    attack = attacks.DDN(num_steps=10, initial_norm=3.0)
+    attack = attacks.DDN(num_steps=10, initial_norm=3.0, objective="ce")
     one, again, other = (attack(bed, bed.images, bed.labels, seed=seed) for seed in (1, 1, 2))
     blind = one.zero_gradient
     assert blind.sum() >= 4

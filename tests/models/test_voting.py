@@ -122,8 +122,10 @@ def test_members_of_one_name_are_folded_and_saved(tmp_path):
     members = [member(norms=True, seed=seed) for seed in (0, 1)]
     ensemble = build_ensemble(members)
     images = np.random.default_rng(0).uniform(size=(6, 8, 8, 1)).astype(np.float32)
-    copy, _ = Classifier.of(ensemble).crafting().copy_for(make("vote_pgd", epsilon=0.1))
-    assert copy is not ensemble
+    classifier = Classifier.of(ensemble).crafting()
+    copy, _ = classifier.copy_for(make("vote_pgd", epsilon=0.1))
+    assert copy is not classifier
+    copy = copy.network
     wrapped = [layer for each in copy.layers for layer in getattr(each, "layers", [])]
     nested = [layer for each in wrapped for layer in getattr(each, "layers", [])]
     assert nested

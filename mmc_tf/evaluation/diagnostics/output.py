@@ -62,8 +62,9 @@ def find_in_output(output: Mapping[str, Any]) -> list[Finding]:
         findings.append(
             Finding(
                 "HEAD_UNKNOWN",
-                "No head of ours was found behind the logits, and the gradient of cross-entropy is zero or less than a "
-                "millionth of the margin's on some images: attacks whose objective was not chosen climb the margin.",
+                "No head of ours was found behind the logits, and the gradient of cross-entropy is zero or less than "
+                "a ten-millionth of the margin's on some images: attacks whose objective was not chosen climb the "
+                "margin.",
             )
         )
     return findings
