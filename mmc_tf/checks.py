@@ -111,7 +111,10 @@ def check_range(name: str, values: Iterable[float]) -> tuple[float, float]:
     Raises:
         UserError: unless these are two finite numbers in that order.
     """
-    values = tuple(float(value) for value in values)
+    try:
+        values = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        raise argument_error(name, "two numbers LOW,HIGH with LOW < HIGH, such as 0,255", values) from None
     if len(values) != 2 or not all(map(math.isfinite, values)) or values[0] >= values[1]:
         shown = ",".join(f"{value:g}" for value in values)
         raise argument_error(name, "two numbers LOW,HIGH with LOW < HIGH, such as 0,255", shown)

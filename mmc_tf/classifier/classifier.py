@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.checks import argument_error, check_choice, check_number
+from mmc_tf.checks import argument_error, check_choice, check_range
 from mmc_tf.classifier.calling import Network, as_logits, raw_output
 from mmc_tf.classifier.copies import ROUNDING, copies_of
 from mmc_tf.classifier.graphs import Findings, Graphs, InputRange, graphs_of
@@ -70,22 +70,24 @@ class Classifier:
         self._copies: dict[str, Classifier] | None = None
 
     @classmethod
-    def of(cls, network: Network | Classifier, *, input_range: InputRange = UNIT_RANGE) -> Classifier:
+    def of(cls, network: Network | Classifier, *, input_range: InputRange | None = None) -> Classifier:
         """The classifier of a network.
 
         Args:
             network: a `keras.Model`, a function in TensorFlow, or a classifier, which is returned as it is.
-            input_range: what the network expects for pixels 0 and 1, such as (0, 255). Attacks, images and radii
-                stay in units of [0, 1].
+            input_range: what the network expects for pixels 0 and 1, such as (0, 255); None: (0, 1), or what the
+                classifier has. Attacks, images and radii stay in units of [0, 1].
 
         Raises:
-            UserError: for a range whose bounds are no increasing numbers.
+            UserError: for a range whose bounds are no increasing numbers, or another one than the classifier has.
         """
-        if isinstance(network, Classifier):
-            return network
-        low, high = (float(check_number("input_range", each)) for each in input_range)
-        check_number("input_range", high, above=low)
-        return cls(network, graphs_of(network, (low, high)), input_range=(low, high))
+        known = network.input_range if isinstance(network, Classifier) else None
+        low, high = check_range("input_range", known or UNIT_RANGE if input_range is None else input_range)
+        if known is None:
+            return cls(network, graphs_of(network, (low, high)), input_range=(low, high))
+        if (low, high) != known:
+            raise argument_error("input_range", f"{known}, which the classifier was made with", (low, high))
+        return network
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """The network's logits (N, L) float32: within a trace the operations, outside it `logits`."""

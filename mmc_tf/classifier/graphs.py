@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from mmc_tf.classifier.replicas import shares_evenly, spread
@@ -32,6 +33,7 @@ class Findings:
         inlines: whether the `tf.function`s it calls are traced into the graph, to look through them.
         is_random: whether two passes over the same images differ.
         is_blind: whether cross-entropy has hardly a gradient where the margin has one; None before it was measured.
+        measured_on: images (N, H, W, C) and labels (N,) that told so, if they were enough.
         fingerprint: of its graph, where passes cannot be compared.
         notes: sentences to be shown with results, under their codes.
     """
@@ -46,6 +48,7 @@ class Findings:
     inlines: bool = False
     is_random: bool = False
     is_blind: bool | None = None
+    measured_on: tuple[np.ndarray, np.ndarray] | None = None
     fingerprint: str | None = None
     notes: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -128,15 +131,20 @@ def _inlined() -> Iterator[None]:
         tf.config.run_functions_eagerly(before)
 
 
-_KNOWN: weakref.WeakKeyDictionary[Any, dict[InputRange, Graphs]] = weakref.WeakKeyDictionary()
+# By identity: networks that compare equal are not the same network, and some cannot be hashed.
+_KNOWN: dict[int, dict[InputRange, Graphs]] = {}
 
 
 def graphs_of(network: Any, input_range: InputRange) -> Graphs:
     """The graphs of a network that gets its pixels in a range: those made before, as long as the network lives."""
-    try:
-        known = _KNOWN.setdefault(network, {})
-    except TypeError:  # neither hashed nor weakly referenced: whoever holds the classifier holds its graphs
-        return Graphs(network)
+    key = id(network)
+    if key not in _KNOWN:
+        try:
+            weakref.finalize(network, _KNOWN.pop, key, None).atexit = False
+        except TypeError:  # not weakly referenced: whoever holds the classifier holds its graphs
+            return Graphs(network)
+        _KNOWN[key] = {}
+    known = _KNOWN[key]
     if input_range not in known:
         known[input_range] = Graphs(network)
     return known[input_range]
