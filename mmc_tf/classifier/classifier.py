@@ -165,6 +165,14 @@ class Classifier:
         """What decides over attacks' objectives: the head, or `UNKNOWN_HEAD` where cross-entropy was found blind."""
         return UNKNOWN_HEAD if self.head is None and self.found.is_blind else self.head
 
+    def objective_for(self, attack: Any) -> str:
+        """The name of what an attack climbs on this network.
+
+        Args:
+            attack: an `Attack`. Where no head is known, whether cross-entropy is blind is measured when it is called.
+        """
+        return attack.choose_objective(self.climbed_head)
+
     def crafting(self, precision: str = "float32") -> Classifier:
         """This classifier for attacks that craft on a copy, whose batch norms are folded into its convolutions.
 
