@@ -52,7 +52,7 @@ class Classifier:
         >>> from mmc_tf.classifier import Classifier
         >>> classifier = Classifier.of(model)
         >>> classifier.logits(split.images[:2]).shape
-        TensorShape([2, 10])
+        TensorShape([2, 2])
     """
 
     def __init__(
