@@ -137,9 +137,9 @@ class APGD(Attack):
         """As it was set."""
         return self.eot_majority
 
-    def oracle(self, model: Model, labels: tf.Tensor, targets: tf.Tensor | None, **settings: Any) -> Oracle:
-        """One whose gradients are means of `eot_iterations`."""
-        return super().oracle(model, labels, targets, num_samples=self.eot_iterations, **settings)
+    def clean_majority(self) -> float:
+        """The same, where several gradients make a step."""
+        return self.eot_majority if self.eot_iterations > 1 else super().clean_majority()
 
     def returns_best(self) -> bool:
         """Whether the iterate of largest objective is returned instead of a misclassified one."""

@@ -172,12 +172,19 @@ class Attack(abc.ABC):
         return 1
 
     def votes_on(self, classifier: Classifier) -> int:
-        """How many passes over an image decide whether it is broken: one, unless the network draws at random."""
+        """How many passes over an image make a gradient, their mean, and decide whether it is broken.
+
+        One, unless the network draws at random.
+        """
         return RANDOM_PASSES if classifier.found.is_random else 1
 
     def majority(self) -> float:
         """The share of those passes that must be more than wrong."""
         return MAJORITY
+
+    def clean_majority(self) -> float:
+        """As `majority`, of the clean image: a network that is wrong at any look at it is broken without an attack."""
+        return 0.0
 
     def reach(self) -> float:
         """How far from the clean image its steps together can get, in its norm; infinity where nothing limits them."""
@@ -218,7 +225,8 @@ class Attack(abc.ABC):
         """What `run` may ask."""
         classifier = Classifier.of(model)
         chooser = functools.partial(self.objective_on, is_blind=classifier.found.is_blind)
-        votes = {"num_votes": self.votes_on(classifier), "majority": self.majority()}
+        passes = self.votes_on(classifier)
+        votes = {"num_samples": passes, "num_votes": passes, "majority": self.majority()}
         settings = {"choose_objective": chooser, **votes, **settings}
         return self.oracle_type(model, labels, targets, **settings)
 
@@ -397,8 +405,9 @@ class Attack(abc.ABC):
         votes = self.votes_on(model)
         looks = batch.active * np.int32(max(self.passes_per_look(), votes))
         passes = int(looks.sum())
-        # Every question of an attack that takes one gradient at a time is asked as often as there are votes.
-        queries = crafted.queries.numpy() * np.int32(votes if self.passes_per_look() == 1 else 1)
+        # Every question is asked as often as there are votes; an attack with passes of its own has counted them.
+        repeats = np.int32(votes if self.passes_per_look() == 1 else 1)
+        queries = repeats * crafted.queries.numpy()
         return judge(
             model,
             batch,
@@ -413,8 +422,8 @@ class Attack(abc.ABC):
             nonfinite_gradient=clean["nonfinite_gradient"].numpy(),
             clean_prediction=clean["prediction"].numpy(),
             forward_passes=int(queries.sum(dtype=np.int64)) + passes + more_passes,
-            backward_passes=int(crafted.gradients.numpy().sum(dtype=np.int64))
-            + int(batch.active.sum()) * self.passes_per_look() * self.differentiates,
+            backward_passes=int(repeats * crafted.gradients.numpy().sum(dtype=np.int64))
+            + passes * self.differentiates,
         )
 
     def craft(self, model: Classifier, batch: Batch) -> tuple[tf.Tensor, Crafted, dict[str, tf.Tensor]]:
@@ -431,8 +440,10 @@ class Attack(abc.ABC):
         return model.compiled(self.key_on(model), self._craft, arguments)(*arguments)
 
     def _craft(self, model, images, labels, targets, indices, seed, active, tunables):
-        oracle = self.oracle(model, labels, targets if self.targeted else None)
-        clean = oracle.evaluate(images, active) if self.differentiates else oracle.look(images, active)
+        aims = targets if self.targeted else None
+        oracle = self.oracle(model, labels, aims)
+        eyes = self.oracle(model, labels, aims, majority=self.clean_majority())
+        clean = (eyes.evaluate if self.differentiates else eyes.look)(images, active)
         attacked = active & tf.equal(clean.prediction, labels)
         rest = {"seed": seed, "tunables": tunables}
         if self.packs:

@@ -64,9 +64,17 @@ def judge(
         targets=batch.targets,
         nonfinite_output=batch.active & (prediction == NOT_FINITE),
         forward_passes=passes,
-        notes=dict(model.found.notes),
+        notes=_notes(model, counts.get("objective")),
         **counts,
     )
+
+
+def _notes(model: Classifier, objective: str | None) -> dict[str, str]:
+    """What belongs beside the number of an attack along an objective."""
+    notes = dict(model.found.notes)
+    if objective != "margin":
+        notes.pop("HEAD_UNKNOWN", None)
+    return notes
 
 
 def decide(

@@ -27,7 +27,7 @@ class Findings:
         head: the head of ours behind its logits, or None; None as well before it was looked for.
         knows_head: whether it was looked for.
         is_vote: whether it is the majority vote of several members.
-        output: how its logits are read: `logits`; `softmax` and `vote`, which are taken off by the graph;
+        output: how its logits are read: `logits`; `softmax`, `sigmoid` and `vote`, taken off by the graph;
             `probabilities`, by their logarithm, since no softmax of the graph explains them.
         hides: whether the graph ends in a call of another one, so that nothing behind it can be seen.
         inlines: whether the `tf.function`s it calls are traced into the graph, to look through them.

@@ -15,6 +15,23 @@ from mmc_tf.classifier.copies import differ
 from mmc_tf.classifier.outputs import are_probabilities, check_shape
 
 LOOKED_AT = 4  # images of the eager pass at every attack
+_DIFFERENCES = {
+    "RANDOM_OUTPUT": "two passes over the same images differ: the network draws at random. Gradients are means of ten "
+    "passes, and most of ten decide what is broken; eot_iterations takes more (autoattack with version=rand)",
+    "GRAPH_DIFFERS": "TensorFlow's compiled graph of the network gives other logits than the network called directly; "
+    "verdicts are those of the graph",
+    "frozen": "the network draws at random outside of TensorFlow, so that its compiled graph holds one draw for ever; "
+    "verdicts are those of that draw",
+}
+_OUTPUTS = {
+    "softmax": "the softmax at the network's end is taken off: attacks and verdicts use its logits",
+    "sigmoid": "the sigmoid at the network's end is taken off: attacks and verdicts use what it was taken of",
+    "vote": "the logarithm of the network's mean of softmaxes, in float64, stands for logits",
+    "probabilities": "the network returns probabilities: their logarithm, in float64, stands for logits; probabilities "
+    "that underflowed to 0 have no gradient",
+    "shares": "all outputs lie between 0 and 1, as those of a sigmoid do: what was rounded away in making them is "
+    "hidden from every attack",
+}
 
 
 def look_at(classifier: Classifier, images: np.ndarray, *, targeted: bool = False) -> int:
@@ -96,26 +113,16 @@ def _look_at_the_graph(classifier: Classifier, few: tf.Tensor) -> None:
 def _take_note(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> None:
     """What results must say of the network."""
     found = classifier.found
-    if found.is_random or differ(classifier.forward(few)["output"].numpy(), output):
+    compiled, again = (classifier.forward(few)["output"].numpy() for _ in range(2))
+    if found.is_random or differ(compiled, output):
         found.fingerprint = _fingerprint(classifier, few)
-    if found.is_random:
-        found.notes["RANDOM_OUTPUT"] = (
-            "two passes over the same images differ: the network draws at random. An attack along one draw is "
-            "too weak; use eot_iterations (autoattack with version=rand)"
-        )
-    elif found.fingerprint is not None:
-        found.notes["GRAPH_DIFFERS"] = (
-            "TensorFlow's compiled graph of the network gives other logits than the network called directly; "
-            "verdicts are those of the graph"
-        )
-    sentence = {
-        "softmax": "the softmax at the network's end is taken off: attacks and verdicts use its logits",
-        "vote": "the logarithm of the network's mean of softmaxes, in float64, stands for logits",
-        "probabilities": "the network returns probabilities: their logarithm, in float64, stands for logits; "
-        "probabilities that underflowed to 0 have no gradient",
-    }
-    if found.output in sentence:
-        found.notes["PROBABILITIES"] = sentence[found.output]
+        frozen = found.is_random and not differ(again, compiled)
+        code = "RANDOM_OUTPUT" if found.is_random and not frozen else "GRAPH_DIFFERS"
+        found.notes[code] = _DIFFERENCES["frozen" if frozen else code]
+    if found.output != "logits":
+        found.notes["PROBABILITIES"] = _OUTPUTS[found.output]
+    elif output.min() >= 0 and output.max() <= 1:
+        found.notes["PROBABILITIES"] = _OUTPUTS["shares"]
 
 
 def _fingerprint(classifier: Classifier, few: tf.Tensor) -> str:

@@ -17,6 +17,9 @@ from mmc_tf.models.voting import member_logits
 _SAME = frozenset({"Identity", "IdentityN", "EnsureShape", "Snapshot", "CheckNumerics", "PreventGradient"})
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _ADD = frozenset({"Add", "AddV2"})
+_RISING = frozenset(
+    {"Sigmoid", "Tanh"}
+)  # of each entry alone: the largest stays the largest, until all are flat
 
 
 class Origin(NamedTuple):
@@ -47,19 +50,21 @@ def origin_of(tensor: tf.Tensor) -> Origin:
 
 @tf.autograph.experimental.do_not_convert
 def logits_behind(output: tf.Tensor) -> tuple[tf.Tensor, str]:
-    """Takes a softmax, or a mean of softmaxes, off a network's output.
+    """Takes a softmax, a mean of softmaxes, or a sigmoid off a network's output.
 
     Args:
         output: (N, L) as the network returned it, within a trace.
 
     Returns:
-        (N, L) logits of the same predictions, and how they were found: `logits` (the output itself), `softmax`
-        (what the softmax was taken of), `vote` (the logarithm of a sum of softmaxes, in float64).
+        (N, L) logits of the same predictions, and how they were found: `logits` (the output itself), `softmax` or
+        `sigmoid` (what it was taken of), `vote` (the logarithm of a sum of softmaxes, in float64).
     """
     inner = _same_values(output)
     kind = _kind(inner)
     if kind == "Softmax":
         return inner.op.inputs[0], "softmax"
+    if kind in _RISING:
+        return inner.op.inputs[0], "sigmoid"
     if kind == "Log" and _kind(_same_values(inner.op.inputs[0])) == "Softmax":
         return _same_values(inner.op.inputs[0]).op.inputs[0], "softmax"
     logarithm = _logarithm(output)

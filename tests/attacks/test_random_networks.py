@@ -35,7 +35,7 @@ def test_what_is_broken_where_no_draw_helps_is_broken(name):
     assert robust(make(name, epsilon=0.7, objective="margin"), coin(0.7)) == 0
 
 
-@pytest.mark.parametrize(("chance", "expected"), [(0.95, 1.0), (0.05, 0.0)])
+@pytest.mark.parametrize("chance", [0.95, 0.05])
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
@@ -44,10 +44,15 @@ def test_what_is_broken_where_no_draw_helps_is_broken(name):
         ("apgd_dlr", {"num_steps": 5, "eot_iterations": 9}),
     ],
 )
-def test_a_lucky_draw_decides_nothing(name, settings, chance, expected):
-    """The ball ends above the border, so that nothing but luck decides: of ten passes most are right, or wrong."""
+def test_a_lucky_draw_decides_nothing(name, settings, chance):
+    """The ball ends above the border, so that nothing but luck decides: most of the passes are right, or wrong.
+
+    Without several gradients a step, an image that any of the ten clean looks gets wrong is broken.
+    """
     attack = make(name, epsilon=0.1, **settings)
-    assert robust(attack, coin(chance)) == pytest.approx(expected, abs=0.02)
+    survive = 1.0 if "eot_iterations" in settings else chance**10
+    expected = survive if chance > 0.5 else 0.0
+    assert robust(attack, coin(chance)) == pytest.approx(expected, abs=0.08)
 
 
 def test_the_majority_is_a_parameter():
@@ -58,7 +63,7 @@ def test_the_majority_is_a_parameter():
     assert strict < 0.134 + 0.06  # asked again and again, fewer pass
     assert usual > 0.9
     assert lenient >= usual
-    with pytest.raises(UserError, match="`eot_majority`.*below 1"):
+    with pytest.raises(UserError, match=r"`eot_majority`.*below 1"):
         make("apgd_dlr", epsilon=0.1, eot_majority=1)
 
 
@@ -73,7 +78,7 @@ def test_an_example_that_is_wrong_at_the_clean_look_is_broken():
     def model(images):
         wrong = tf.cast(images[:, 0, 0, 0] < 0.5, tf.float32)
         noise = 0.01 * generator.normal([tf.shape(images)[0]])
-        lead = 1 - 2 * wrong + noise
+        lead = 1 - 2 * wrong + noise + 0.1 * images[:, 0, 0, 0]
         return tf.stack([lead, -lead], 1)
 
     generator = tf.random.Generator.from_seed(1)

@@ -174,3 +174,17 @@ def test_numpy_functions_wrapped_as_the_recipe_says_are_asked():
     classes, classifier = looked_at(lambda x: tf.numpy_function(function, [x], tf.float32))
     assert classes == 5
     np.testing.assert_allclose(classifier.logits(IMAGES), function(IMAGES), rtol=1e-5)
+
+
+def test_draws_outside_of_tensorflow_are_frozen_in_the_graph_and_said():
+    rng = np.random.default_rng(0)
+    _, classifier = looked_at(lambda x: linear(weights(0))(x) + rng.normal(size=(1, 5)).astype(np.float32))
+    assert "holds one draw" in classifier.found.notes["GRAPH_DIFFERS"]
+
+
+def test_a_sigmoid_is_taken_off_and_shares_of_unknown_origin_are_said():
+    _, seen = looked_at(lambda x: tf.nn.sigmoid(40 * linear(weights(0))(x)))
+    np.testing.assert_allclose(seen.logits(IMAGES), 40 * linear(weights(0))(IMAGES), rtol=1e-5)
+    assert "sigmoid at the network's end" in seen.found.notes["PROBABILITIES"]
+    _, unseen = looked_at(lambda x: 1.0 / (1.0 + tf.exp(-linear(weights(0))(x))))
+    assert "between 0 and 1" in unseen.found.notes["PROBABILITIES"]

@@ -85,7 +85,9 @@ def softmax_then(function):
         (softmax_then(lambda p: tf.add_n([p, p]) / 2.0), "vote"),
         (lambda h: keras.layers.Average()([tf.nn.softmax(h), tf.nn.softmax(h)]), "vote"),
         (softmax_then(lambda p: p + 1e-7), "logits"),
-        (tf.nn.sigmoid, "logits"),
+        (tf.nn.sigmoid, "sigmoid"),
+        (tf.tanh, "sigmoid"),
+        (tf.nn.relu, "logits"),
     ],
 )
 def test_softmaxes_are_taken_off(function, kind):

@@ -16,6 +16,7 @@ KINDS = {
     "shares": f"All outputs lie between 0 and 1, as probabilities do: {_HIDDEN}",
     "log_probabilities": "Every row's exponentials sum to 1, as those of logarithms of probabilities do: "
     + _HIDDEN,
+    "sigmoid": "The network ends in a sigmoid, which was taken off: attacks and verdicts use what it was taken of.",
     "softmax": "The network ends in a softmax, which was taken off: attacks and verdicts use its logits.",
     "vote": "The network returns a mean of softmaxes: its logarithm, computed in float64 from the members' logits, "
     "stands for logits.",
@@ -35,8 +36,8 @@ def find_in_output(output: Mapping[str, Any]) -> list[Finding]:
             Finding(
                 "RANDOM_OUTPUT",
                 "Two passes over the same images give other logits, by "
-                f"{percent(output['random_difference'])} % of their range: attacks climb noise, and verdicts "
-                "are those of one draw.",
+                f"{percent(output['random_difference'])} % of their range: attacks climb means of noisy gradients, an "
+                "image counts as broken where most of several passes say so, and another run gives other figures.",
             )
         )
     elif output["batch_difference"] > BATCH:
