@@ -15,6 +15,7 @@ from mmc_tf.classifier.copies import differ
 from mmc_tf.classifier.outputs import are_probabilities, check_shape
 
 LOOKED_AT = 4  # images of the eager pass at every attack
+BATCH = 1e-2  # how far an image's logits may change with the images around it, in units of their spread
 
 
 def look_at(classifier: Classifier, images: np.ndarray, *, targeted: bool = False) -> int:
@@ -29,7 +30,8 @@ def look_at(classifier: Classifier, images: np.ndarray, *, targeted: bool = Fals
         The number of classes L.
 
     Raises:
-        UserError: for what cannot be called in TensorFlow, returns no (N, L), or NaN for these images.
+        UserError: for what cannot be called in TensorFlow, returns no (N, L), or NaN for these images, or takes only
+            so many.
     """
     few = tf.constant(images[:LOOKED_AT])
     output = classifier.raw(few).numpy()
@@ -41,6 +43,7 @@ def look_at(classifier: Classifier, images: np.ndarray, *, targeted: bool = Fals
     found = classifier.found
     found.num_classes, found.image_shape = num_classes, tuple(images.shape[1:])
     found.is_random = differ(classifier.raw(few).numpy(), output)
+    found.is_of_the_batch = not found.is_random and _depends_on_others(classifier, few, output)
     _look_at_the_graph(classifier, few)
     if found.output == "logits" and are_probabilities(output):
         found.output = "probabilities"
@@ -70,6 +73,17 @@ def _is_stale(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> boo
     if copy is not classifier and differ(copy.logits(few).numpy(), compiled["logits"].numpy()):
         classifier.drop_copies()
     return False
+
+
+def _depends_on_others(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> bool:
+    """Whether the first image gets other logits among darker ones, in a batch of another size.
+
+    Raises:
+        UserError: for a network that takes only so many images.
+    """
+    darker = tf.repeat(few[:1] / 2, len(few), axis=0)
+    among = classifier.raw(tf.concat([few[:1], darker], axis=0)).numpy()
+    return differ(among[:1], output[:1], tolerance=BATCH)
 
 
 class _AnyAttack:
@@ -103,7 +117,12 @@ def _take_note(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> No
             "two passes over the same images differ: the network draws at random. An attack along one draw is "
             "too weak; use eot_iterations (autoattack with version=rand)"
         )
-    elif found.fingerprint is not None:
+    if found.is_of_the_batch:
+        found.notes["BATCH_DEPENDENT"] = (
+            "an image gets other logits among other images, as by a batch norm in training mode: verdicts are about "
+            "the batch, and attacks, which leave out what is broken, see other batches than they are judged on"
+        )
+    if not found.is_random and found.fingerprint is not None:
         found.notes["GRAPH_DIFFERS"] = (
             "TensorFlow's compiled graph of the network gives other logits than the network called directly; "
             "verdicts are those of the graph"
