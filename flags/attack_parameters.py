@@ -97,6 +97,13 @@ TABLE = (
         APGD, "eot_iterations", COUNT, 1, "Gradients averaged for a step, for networks that draw at random."
     ),
     Parameter(
+        APGD,
+        "eot_majority",
+        Number(minimum=0, below=1),
+        0.5,
+        "Share of several passes over an image, of a network that draws at random, that more must be wrong than.",
+    ),
+    Parameter(
         APGD[:2],
         "best_loss",
         YES_OR_NO,

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 # Of what somebody passed, an error repeats so many characters: enough to recognize it.
 ECHOED = 200
+
+NOT_FINITE = -1  # the class predicted by logits that hold NaN or infinity: no class at all
 
 
 class UserError(ValueError):
@@ -130,6 +132,22 @@ def check_epsilon(name: str, epsilon: float | None, *, norm: str) -> None:
             f"a radius <= 1 in linf, since pixels are in [0, 1] ({epsilon:g} grey levels are {epsilon:g}/255)"
         )
         raise argument_error(name, expected, format_number(epsilon))
+
+
+def check_backend(environment: Mapping[str, str]) -> None:
+    """Makes sure that an environment asks Keras for no other backend than TensorFlow.
+
+    Attacks, training and evaluation are written for it; networks, heads and losses alone run under all of them.
+
+    Raises:
+        UserError: otherwise.
+    """
+    backend = environment.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow":
+        expected = (
+            "tensorflow, or nothing, in the environment (saved networks load under other backends, too)"
+        )
+        raise argument_error("KERAS_BACKEND", expected, backend)
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> str:

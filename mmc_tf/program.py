@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from mmc_tf.checks import UserError
+from mmc_tf.checks import UserError, check_backend
 
 USER_ERROR, INTERRUPTED, PIPE_CLOSED, TERMINATED = 2, 130, 141, 143
 _OUT_OF_MEMORY = "out of memory, where a smaller --batch_size or fewer images need less"
@@ -33,6 +33,7 @@ def run_program(work: Callable[[], Any], *, verbose: bool = False) -> int:
     """
     prepare_streams()
     try:
+        check_backend(os.environ)
         result = work()
         if isinstance(result, str):
             print(result, flush=True)

@@ -1,7 +1,11 @@
 """What the named checks let through, and the three parts of what they say otherwise."""
 
+import os
 import re
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ import pytest
 from mmc_tf.checks import (
     UserError,
     argument_error,
+    check_backend,
     check_choice,
     check_images,
     check_labels,
@@ -196,3 +201,25 @@ def test_other_logits_are_refused(shape):
     message = rf"`logits`. Expected logits of shape \(4, L\) with L >= 2.*shape {re.escape(str(shape))}"
     with pytest.raises(UserError, match=message):
         check_logits("logits", np.zeros(shape), size=4)
+
+
+@pytest.mark.parametrize("environment", [{}, {"KERAS_BACKEND": ""}, {"KERAS_BACKEND": "tensorflow"}])
+def test_the_backend_of_keras_is_tensorflow_or_not_said(environment):
+    check_backend(environment)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_is_refused_before_anything_is_imported(backend):
+    with pytest.raises(UserError, match=rf"`KERAS_BACKEND`.*tensorflow.*Received: KERAS_BACKEND={backend}"):
+        check_backend({"KERAS_BACKEND": backend})
+    for words in (["eval_attacks.py", "--attack=pgd"], ["-m", "mmc_tf.evaluation", "compare", "a", "b"]):
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=Path(__file__).resolve().parents[1],
+            env=os.environ | {"KERAS_BACKEND": backend},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: Invalid value for argument `KERAS_BACKEND`")
+        assert done.stderr.count("\n") == 1

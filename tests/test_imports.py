@@ -18,6 +18,7 @@ FILES = sorted(
 
 ROOMS = {
     **dict.fromkeys(["mmc_tf", "checks", "registry", "files", "command_line", "program"], "ground"),
+    "tensorflow_backend": "ground",
     **dict.fromkeys(["centers", "sphere"], "centers"),
     **{room: room for room in ("data", "models", "losses", "layers", "classifier", "attacks")},
     **{room: room for room in ("report", "acceptance", "training", "evaluation", "experiments", "compat")},

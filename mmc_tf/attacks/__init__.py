@@ -1,5 +1,6 @@
 """Attacks on classifiers: configuration objects with a call, by name."""
 
+from mmc_tf import tensorflow_backend  # noqa: F401  before Keras is imported
 from mmc_tf.attacks.an_pgd import ANPGD
 from mmc_tf.attacks.apgd_ce import APGDCE
 from mmc_tf.attacks.apgd_dlr import APGDDLR

@@ -11,8 +11,8 @@ from mmc_tf.attacks.arguments import Batch
 from mmc_tf.attacks.majority import most_of
 from mmc_tf.attacks.projections import measure
 from mmc_tf.attacks.result import AttackResult
+from mmc_tf.checks import NOT_FINITE
 from mmc_tf.classifier import Classifier, predict
-from mmc_tf.classifier.calling import NOT_FINITE
 
 
 def judge(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from mmc_tf.classifier.calling import NOT_FINITE
+from mmc_tf.checks import NOT_FINITE
 
 MAJORITY = 0.5
 RANDOM_PASSES = 10  # over one image, for the verdict on a network that draws at random

@@ -1,5 +1,6 @@
 """Anything callable from images to logits, as one object that attacks, probes and scripts take."""
 
+from mmc_tf import tensorflow_backend  # noqa: F401  before Keras is imported
 from mmc_tf.classifier.calling import Network, call_model, predict
 from mmc_tf.classifier.classifier import Classifier, Reading
 from mmc_tf.classifier.look import look_at

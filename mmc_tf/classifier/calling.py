@@ -9,11 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.checks import UserError, argument_error
+from mmc_tf.checks import NOT_FINITE, UserError, argument_error
 from mmc_tf.classifier.structure import logits_behind
 
 Network = Callable[[tf.Tensor], tf.Tensor]
-NOT_FINITE = -1  # the class predicted by logits that hold NaN or infinity: no class at all
 
 _RECIPE = (
     "a function in TensorFlow; one in NumPy or scikit-learn is wrapped by `lambda x: tf.numpy_function(function, [x], "

@@ -51,8 +51,8 @@ class Classifier:
     Example:
         >>> from mmc_tf.classifier import Classifier
         >>> classifier = Classifier.of(model)
-        >>> classifier.logits(split.images[:2]).shape
-        TensorShape([2, 10])
+        >>> len(classifier.logits(split.images[:2]))
+        2
     """
 
     def __init__(

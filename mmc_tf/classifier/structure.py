@@ -31,18 +31,21 @@ class Origin(NamedTuple):
     factor: float = 1.0
 
 
+@tf.autograph.experimental.do_not_convert  # it walks the graph, and adds nothing to it
 def origin_of(tensor: tf.Tensor) -> Origin:
     """Walks back from logits (N, L) to the tensor that a head, or whatever made the logits, returned.
 
     Passed are casts between floating types, a sum with one number per example, a product with one positive
     constant, and the logarithm of a softmax. Tensors without a graph (eager ones) are their own origin.
     """
-    factor = 1.0
-    while (step := _step_back(tensor)) is not None:
+    factor, step = 1.0, _step_back(tensor)
+    while step is not None:
         tensor, factor = step.tensor, factor * step.factor
+        step = _step_back(tensor)
     return Origin(tensor, factor)
 
 
+@tf.autograph.experimental.do_not_convert
 def logits_behind(output: tf.Tensor) -> tuple[tf.Tensor, str]:
     """Takes a softmax, or a mean of softmaxes, off a network's output.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc_tf.classifier.calling import NOT_FINITE
+from mmc_tf.checks import NOT_FINITE
 from mmc_tf.evaluation.statistics import summarize_distances, wilson_interval
 
 PER_EXAMPLE = (

@@ -56,7 +56,8 @@ def test_a_hundred_classes_in_64_dimensions_need_the_file(findings, noise, tmp_p
         "dimensions. Received: centers=simplex"
     )
     file = tmp_path / "c.mat"
-    scipy.io.savemat(file, {"mean_logits": np.eye(100, 64)})
+    places = np.random.default_rng(0).normal(size=(100, 64))
+    scipy.io.savemat(file, {"mean_logits": places})
     assert prepare_released(findings(LAMBDA), hundred(noise), centers=str(file)).centers.shape == (100, 64)
     with pytest.raises(UserError, match=r"`centers`. Expected a real array of shape \(10, 64\)"):
         prepare_released(findings(LAMBDA), noise, centers=str(file))

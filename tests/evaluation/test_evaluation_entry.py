@@ -205,10 +205,6 @@ def ends_in(layer_or_scale, *, classes=10):
 @pytest.mark.parametrize(
     ("layer", "said"),
     [
-        (
-            keras.layers.Softmax(),
-            r"`model`. Expected a model that returns logits. Received: .*: leave out the",
-        ),
         (float("nan"), r"`model`. Expected finite logits on the clean images. Received: "),
     ],
 )
@@ -231,7 +227,6 @@ def test_networks_that_return_no_logits_are_refused_before_anything_is_written(
             ends_in(1.0, classes=3),
             r"`transfer_from`. Expected a network with 10 classes. Received: transfer_from=3 classes",
         ),
-        (ends_in(keras.layers.Softmax()), r"a model that returns logits"),
     ],
 )
 def test_sources_that_cannot_be_crafted_on_are_refused(workplace, model, said):
@@ -241,6 +236,23 @@ def test_sources_that_cannot_be_crafted_on_are_refused(workplace, model, said):
         evaluate_from_flags(flags(attack=["transfer"], transfer_from=["three.keras"]))
     assert "\n" not in str(caught.value)
     assert sorted(workplace.rglob("*")) == before
+
+
+def test_a_softmax_at_the_end_is_taken_off_and_said(workplace, capsys):
+    keras.utils.set_random_seed(0)
+    network = ends_in(1.0)
+    network.save("runs/new/final.keras")
+    evaluate_from_flags(flags(attack=["pgd", "autoattack"], epsilon=[0.02], output_dir="logits"))
+    keras.Sequential([network, keras.layers.Softmax()]).save("runs/new/final.keras")
+    evaluate_from_flags(flags(attack=["pgd", "autoattack"], epsilon=[0.02], output_dir="softmax"))
+    logits, softmax = (
+        json.loads((workplace / name / "results.json").read_text()) for name in ("logits", "softmax")
+    )
+    for one, other in zip(logits["attacks"], softmax["attacks"], strict=True):
+        assert one["robust"] == other["robust"]
+    codes = {each["code"]: each["message"] for each in softmax["warnings"]}
+    assert "taken off" in codes["PROBABILITIES"]
+    assert "PROBABILITIES" not in {each["code"] for each in logits["warnings"]}
 
 
 def test_sources_are_named_as_their_runs(workplace):

@@ -146,7 +146,7 @@ def test_folded_copies_attack_on_every_device(mirrored):
     with mirrored.scope():
         two = Classifier.of(normalized_network()).crafting()
         result = attack(two, IMAGES, labels)
-    assert two.copy_for(attack)[0] is not two.model
+    assert two.copy_for(attack)[0] is not two.network
     np.testing.assert_array_equal(result.misclassified, expected.misclassified)
     np.testing.assert_allclose(result.adversarial, expected.adversarial, atol=1e-5)
     assert 0 < expected.misclassified.sum() < 12
