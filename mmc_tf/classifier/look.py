@@ -44,7 +44,7 @@ def look_at(classifier: Classifier, images: np.ndarray, *, targeted: bool = Fals
     found.num_classes, found.image_shape = num_classes, tuple(images.shape[1:])
     found.is_random = differ(classifier.raw(few).numpy(), output)
     found.is_of_the_batch = not found.is_random and _depends_on_others(classifier, few, output)
-    _look_at_the_graph(classifier, few)
+    _look_at_the_graph(classifier, few, output)
     if found.output == "logits" and are_probabilities(output):
         found.output = "probabilities"
         classifier.graphs.clear()
@@ -92,18 +92,21 @@ class _AnyAttack:
     radius = "least"
 
 
-def _look_at_the_graph(classifier: Classifier, few: tf.Tensor) -> None:
+def _look_at_the_graph(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> None:
     """Traces the network, and once more with the functions that it calls where one of them hides its end."""
     classifier.forward(few)
-    if not classifier.found.hides:
+    found = classifier.found
+    if not found.hides:
         return
     classifier.graphs.clear()
-    classifier.found.inlines = True
+    found.inlines = True
     try:
-        classifier.forward(few)
+        # A function that was traced long ago may not do what its Python does now.
+        found.inlines = found.is_random or not differ(classifier.forward(few)["output"].numpy(), output)
     except UserError:  # Python that only AutoGraph makes a graph of
+        found.inlines = False
+    if not found.inlines:
         classifier.graphs.clear()
-        classifier.found.inlines = False
         classifier.forward(few)
 
 
