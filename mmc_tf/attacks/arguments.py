@@ -53,7 +53,7 @@ def check_call(
         UserError: for arguments out of range.
     """
     images = check_batch(classifier.network, images)
-    check_number("seed", seed, minimum=0, maximum=MOST_SEED, integer=True)
+    check_seed(seed)
     size = len(images)
     indices = np.arange(size) if indices is None else check_labels("indices", indices, size=size)
     num_classes = look_at(classifier, images, targeted=targeted)
@@ -66,6 +66,11 @@ def check_call(
         received = f"an array of shape {active.shape} and dtype {active.dtype}"
         raise argument_error("active", f"booleans of shape ({size},)", received)
     return Batch(images, labels, indices, seed, targets, active, num_classes)
+
+
+def check_seed(seed: Any) -> None:
+    """Raises a UserError unless a seed is an integer that a graph takes."""
+    check_number("seed", seed, minimum=0, maximum=MOST_SEED, integer=True)
 
 
 def check_batch(network: Any, images: Any) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from mmc_tf.attacks.arguments import Batch, check_call, check_targets_given
+from mmc_tf.attacks.arguments import Batch, check_call, check_seed, check_targets_given
 from mmc_tf.attacks.blindness import settle_blindness
 from mmc_tf.attacks.crafting import attack_on_copy
 from mmc_tf.attacks.judging import judge
@@ -25,7 +25,8 @@ from mmc_tf.attacks.oracle import Evaluation, Look, Model, Oracle
 from mmc_tf.attacks.packing import pack, unpack
 from mmc_tf.attacks.result import AttackResult
 from mmc_tf.checks import argument_error, check_choice, check_number
-from mmc_tf.classifier import Classifier
+from mmc_tf.classifier import Classifier, look_at
+from mmc_tf.classifier.calling import cannot_be_called
 from mmc_tf.classifier.look import check_finite
 from mmc_tf.classifier.notes import warn_of
 from mmc_tf.classifier.scores import UNKNOWN_HEAD
@@ -271,8 +272,9 @@ class Attack(abc.ABC):
     ) -> tf.Tensor:
         """The attack alone, for use inside a `tf.function` or a training step: no checks, no verdict.
 
-        All examples are attacked, misclassified ones too, and the model runs in evaluation mode. Call it
-        outside the `GradientTape` of the training loss. Training wants `iterate="last"`.
+        Outside a `tf.function` the kept graph is checked as at every attack (`look_at`). All examples are attacked,
+        misclassified ones too, and the model runs in evaluation mode. Call it outside the `GradientTape` of the
+        training loss. Training wants `iterate="last"`.
 
         Args:
             model: maps images to logits.
@@ -293,8 +295,13 @@ class Attack(abc.ABC):
         for name in overrides:
             check_choice("overrides", name, self.tunable_names)
         labels = tf.cast(labels, tf.int32)
+        if not isinstance(seed, tf.Tensor):
+            check_seed(seed)
+        images = tf.convert_to_tensor(images)
+        if not images.dtype.is_floating:
+            raise argument_error("images", "float images in [0, 1]", f"type {images.dtype.name}")
         arguments = (
-            tf.convert_to_tensor(images),
+            tf.cast(images, tf.float32),
             labels,
             labels if targets is None else tf.cast(targets, tf.int32),
             tf.cast(indices, tf.int64),
@@ -304,6 +311,7 @@ class Attack(abc.ABC):
         classifier = Classifier.of(model)
         if not tf.executing_eagerly():
             return self._perturb(classifier, *arguments)
+        look_at(classifier, arguments[0])
         return classifier.compiled(("perturb", self.key_on(classifier)), self._perturb, arguments)(*arguments)
 
     def _perturb(self, classifier, images, labels, targets, indices, seed, tunables):
@@ -354,6 +362,10 @@ class Attack(abc.ABC):
         Raises:
             UserError: for arguments out of range.
         """
+        if not tf.executing_eagerly():
+            raise argument_error(
+                "attack", "a call outside of any `tf.function` (within one: `perturb`)", "one in it"
+            )
         classifier = Classifier.of(model)
         batch = check_call(
             classifier,
@@ -365,7 +377,10 @@ class Attack(abc.ABC):
             active=active,
             targeted=self.targeted,
         )
-        result = self.attack(classifier, batch)
+        try:
+            result = self.attack(classifier, batch)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
+            raise cannot_be_called(error) from error
         warn_of(result.notes)
         return result
 

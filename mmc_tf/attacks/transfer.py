@@ -115,13 +115,15 @@ class Transfer(IterativeAttack):
         anywhere = dataclasses.replace(self, source=NOWHERE)
         graph = source.compiled(anywhere.key_on(source), anywhere._craft_on, arguments)
         crafted = graph(*arguments).numpy()
-        steps = int(attacked.sum()) * self.num_steps
+        steps, votes = int(attacked.sum()) * self.num_steps, self.votes_on(model)
         result = judge(
             model,
             batch,
             np.where(attacked[:, None, None, None], crafted, batch.images),
             norm=self.norm,
             epsilon=self.epsilon,
+            num_passes=votes,
+            majority=self.majority(),
             queries=batch.active.astype(np.int32),
             zero_gradient=np.zeros(len(labels), bool),
             objective=objective,

@@ -41,7 +41,15 @@ def as_logits(output: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """Logits (N, L) of a network's output, in the images' type."""
     logits, _ = (output, "") if tf.executing_eagerly() else logits_behind(output)
     # A conversion that does nothing would still lose an eager tensor's head.
-    return logits if logits.dtype == dtype else tf.cast(logits, dtype)
+    return logits if logits.dtype == dtype else narrowed(logits, dtype)
+
+
+def narrowed(logits: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Logits (N, L) converted; those of a wider type less their row's largest, which may be 1e9 where leads are 1."""
+    if logits.dtype.is_floating and logits.dtype.size <= dtype.size:
+        return tf.cast(logits, dtype)
+    logits = tf.cast(logits, tf.float64)
+    return tf.cast(logits - tf.stop_gradient(tf.reduce_max(logits, axis=-1, keepdims=True)), dtype)
 
 
 def raw_output(model: Network, images: tf.Tensor) -> tf.Tensor:
@@ -57,7 +65,7 @@ def raw_output(model: Network, images: tf.Tensor) -> tf.Tensor:
     except _LOST:
         raise
     except Exception as error:
-        raise _cannot_be_called(error) from error
+        raise cannot_be_called(error) from error
     return check_output(output)
 
 
@@ -74,11 +82,13 @@ def check_output(output: Any) -> tf.Tensor:
     """Returns a network's output if it is one tensor.
 
     Raises:
-        UserError: for tuples, lists, dictionaries, arrays of NumPy, and anything else.
+        UserError: for tuples, lists, dictionaries, arrays of NumPy, and anything else; for tensors of no numbers.
     """
-    if isinstance(output, tf.Tensor):
-        return output
     expected = "a model that returns one tensor of logits (N, L)"
+    if isinstance(output, tf.Tensor):
+        if not (output.dtype.is_floating or output.dtype.is_integer or output.dtype.is_bool):
+            raise argument_error("model", expected, f"a tensor of type {output.dtype.name}")
+        return output
     if isinstance(output, dict):
         keys = ", ".join(map(str, output))
         raise argument_error(
@@ -94,7 +104,7 @@ def check_output(output: Any) -> tf.Tensor:
     raise argument_error("model", expected, type(output).__name__)
 
 
-def _cannot_be_called(error: Exception) -> UserError:
+def cannot_be_called(error: Exception) -> UserError:
     """The one line for an error that a network's own code raised."""
     first = (str(error).strip().splitlines() or [""])[0][:160]
     received = f"a model that raised {type(error).__name__}: {first}"

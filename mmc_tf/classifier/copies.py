@@ -35,15 +35,21 @@ def copies_of(network: Any, precision: str, *, input_range: tuple[float, float])
     return copies if faithful else dict.fromkeys(copies, network)
 
 
-def differ(ours: np.ndarray, theirs: np.ndarray) -> bool:
-    """Whether two passes over the same images (N, L) differ by more than rounding, or in what is not finite."""
+def differ(ours: np.ndarray, theirs: np.ndarray, *, tolerance: float = FAITHFUL) -> bool:
+    """Whether two passes over the same images (N, L) differ by more than rounding, or in what is not finite.
+
+    Args:
+        ours: of one pass.
+        theirs: of the other.
+        tolerance: what counts as rounding, in units of the logits' spread.
+    """
     finite = np.isfinite(theirs)
     if ours.shape != theirs.shape or not np.array_equal(np.isfinite(ours), finite):
         return True
     known = np.where(finite, theirs, 0).astype(np.float64)
     spread = np.ptp(known, axis=1).max(initial=0) if known.ndim == 2 else 0.0
     difference = np.abs(np.where(finite, ours, 0).astype(np.float64) - known).max(initial=0)
-    return bool(difference > FAITHFUL * spread + 4 * spacing(theirs) * np.abs(known).max(initial=0))
+    return bool(difference > tolerance * spread + 4 * spacing(theirs) * np.abs(known).max(initial=0))
 
 
 def _is_faithful(copy: Any, network: keras.Model, input_range: tuple[float, float]) -> bool:

@@ -32,6 +32,7 @@ class Findings:
         hides: whether the graph ends in a call of another one, so that nothing behind it can be seen.
         inlines: whether the `tf.function`s it calls are traced into the graph, to look through them.
         is_random: whether two passes over the same images differ.
+        is_of_the_batch: whether an image's logits depend on the images around it.
         is_blind: whether cross-entropy has hardly a gradient where the margin has one; None before it was measured.
         measured_on: images (N, H, W, C) and labels (N,) that told so, if they were enough.
         fingerprint: of its graph, where passes cannot be compared.
@@ -47,6 +48,7 @@ class Findings:
     hides: bool = False
     inlines: bool = False
     is_random: bool = False
+    is_of_the_batch: bool = False
     is_blind: bool | None = None
     measured_on: tuple[np.ndarray, np.ndarray] | None = None
     fingerprint: str | None = None

@@ -15,11 +15,14 @@ from mmc_tf.classifier.copies import differ
 from mmc_tf.classifier.outputs import are_probabilities, check_shape
 
 LOOKED_AT = 4  # images of the eager pass at every attack
+BATCH = 1e-2  # how far an image's logits may change with the images around it, in units of their spread
 _DIFFERENCES = {
     "RANDOM_OUTPUT": "two passes over the same images differ: the network draws at random. Gradients are means of ten "
     "passes, and most of ten decide what is broken; eot_iterations takes more (autoattack with version=rand)",
     "GRAPH_DIFFERS": "TensorFlow's compiled graph of the network gives other logits than the network called directly; "
     "verdicts are those of the graph",
+    "BATCH_DEPENDENT": "an image gets other logits among other images, as by a batch norm in training mode: verdicts are "
+    "about the batch, and attacks, which leave out what is broken, see other batches than they are judged on",
     "frozen": "the network draws at random outside of TensorFlow, so that its compiled graph holds one draw for ever; "
     "verdicts are those of that draw",
 }
@@ -46,7 +49,8 @@ def look_at(classifier: Classifier, images: np.ndarray, *, targeted: bool = Fals
         The number of classes L.
 
     Raises:
-        UserError: for what cannot be called in TensorFlow, returns no (N, L), or NaN for these images.
+        UserError: for what cannot be called in TensorFlow, returns no (N, L), or NaN for these images, or takes only
+            so many.
     """
     few = tf.constant(images[:LOOKED_AT])
     output = classifier.raw(few).numpy()
@@ -58,7 +62,8 @@ def look_at(classifier: Classifier, images: np.ndarray, *, targeted: bool = Fals
     found = classifier.found
     found.num_classes, found.image_shape = num_classes, tuple(images.shape[1:])
     found.is_random = differ(classifier.raw(few).numpy(), output)
-    _look_at_the_graph(classifier, few)
+    found.is_of_the_batch = not found.is_random and _depends_on_others(classifier, few, output)
+    _look_at_the_graph(classifier, few, output)
     if found.output == "logits" and are_probabilities(output):
         found.output = "probabilities"
         classifier.graphs.clear()
@@ -89,24 +94,38 @@ def _is_stale(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> boo
     return False
 
 
+def _depends_on_others(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> bool:
+    """Whether the first image gets other logits among darker ones, in a batch of another size.
+
+    Raises:
+        UserError: for a network that takes only so many images.
+    """
+    darker = tf.repeat(few[:1] / 2, len(few), axis=0)
+    among = classifier.raw(tf.concat([few[:1], darker], axis=0)).numpy()
+    return differ(among[:1], output[:1], tolerance=BATCH)
+
+
 class _AnyAttack:
     """Stands for the attacks that craft on the float32 copy."""
 
     radius = "least"
 
 
-def _look_at_the_graph(classifier: Classifier, few: tf.Tensor) -> None:
+def _look_at_the_graph(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> None:
     """Traces the network, and once more with the functions that it calls where one of them hides its end."""
     classifier.forward(few)
-    if not classifier.found.hides:
+    found = classifier.found
+    if not found.hides:
         return
     classifier.graphs.clear()
-    classifier.found.inlines = True
+    found.inlines = True
     try:
-        classifier.forward(few)
+        # A function that was traced long ago may not do what its Python does now.
+        found.inlines = found.is_random or not differ(classifier.forward(few)["output"].numpy(), output)
     except UserError:  # Python that only AutoGraph makes a graph of
+        found.inlines = False
+    if not found.inlines:
         classifier.graphs.clear()
-        classifier.found.inlines = False
         classifier.forward(few)
 
 
@@ -119,6 +138,8 @@ def _take_note(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> No
         frozen = found.is_random and not differ(again, compiled)
         code = "RANDOM_OUTPUT" if found.is_random and not frozen else "GRAPH_DIFFERS"
         found.notes[code] = _DIFFERENCES["frozen" if frozen else code]
+    if found.is_of_the_batch:
+        found.notes["BATCH_DEPENDENT"] = _DIFFERENCES["BATCH_DEPENDENT"]
     if found.output != "logits":
         found.notes["PROBABILITIES"] = _OUTPUTS[found.output]
     elif output.min() >= 0 and output.max() <= 1:

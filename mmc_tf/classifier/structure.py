@@ -57,7 +57,8 @@ def logits_behind(output: tf.Tensor) -> tuple[tf.Tensor, str]:
 
     Returns:
         (N, L) logits of the same predictions, and how they were found: `logits` (the output itself), `softmax` or
-        `sigmoid` (what it was taken of), `vote` (the logarithm of a sum of softmaxes, in float64).
+        `sigmoid` (what it was taken of), `vote` (the logarithm of a sum of softmaxes, in float64, also where the
+        network takes it itself: that one is -inf where all members underflow).
     """
     inner = _same_values(output)
     kind = _kind(inner)
@@ -67,7 +68,7 @@ def logits_behind(output: tf.Tensor) -> tuple[tf.Tensor, str]:
         return inner.op.inputs[0], "sigmoid"
     if kind == "Log" and _kind(_same_values(inner.op.inputs[0])) == "Softmax":
         return _same_values(inner.op.inputs[0]).op.inputs[0], "softmax"
-    logarithm = _logarithm(output)
+    logarithm = _logarithm(inner.op.inputs[0] if kind == "Log" else output)
     return (output, "logits") if logarithm is None else (logarithm, "vote")
 
 
@@ -183,6 +184,12 @@ def _summands(tensor: tf.Tensor) -> list[tf.Tensor]:
         return inputs if all(_same_rows(each, tensor) for each in inputs) else []
     if kind in ("Mean", "Sum"):
         stacked, axis = tensor.op.inputs
-        if _kind(stacked) == "Pack" and stacked.op.get_attr("axis") == 0 and tf.get_static_value(axis) == 0:
+        if _kind(stacked) == "Pack" and stacked.op.get_attr("axis") == 0 and _is_first(axis):
             return list(stacked.op.inputs)
     return []
+
+
+def _is_first(axis: tf.Tensor) -> bool:
+    """Whether a reduction is along the first axis alone."""
+    value = tf.get_static_value(axis)
+    return value is not None and value.size == 1 and int(value.flat[0]) == 0

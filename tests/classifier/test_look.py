@@ -51,6 +51,20 @@ def test_other_layers_and_other_numbers_of_classes_are_noticed():
     np.testing.assert_allclose(classifier.logits(IMAGES), model(IMAGES), rtol=1e-5)
 
 
+def test_a_function_traced_long_ago_is_attacked_as_it_was_traced():
+    holder = [weights(0)]
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 4, 4, 1])])
+    def network(images):
+        return tf.reshape(images, [-1, 16]) @ holder[0]
+
+    network(IMAGES)
+    holder[0] = weights(1)
+    _, classifier = looked_at(network)
+    np.testing.assert_allclose(classifier.logits(IMAGES), network(IMAGES), rtol=1e-5)
+    assert classifier.found.notes == {}
+
+
 def test_new_weights_need_no_new_graph():
     model = network()
     _, classifier = looked_at(model)
