@@ -14,6 +14,8 @@ from mmc_tf.attacks.result import AttackResult
 from mmc_tf.checks import NOT_FINITE
 from mmc_tf.classifier import Classifier, predict
 
+UNUSABLE_GRADIENT_RATE = 0.01  # of the attacked images, from which on it is said
+
 
 def judge(
     model: Classifier,
@@ -64,16 +66,27 @@ def judge(
         targets=batch.targets,
         nonfinite_output=batch.active & (prediction == NOT_FINITE),
         forward_passes=passes,
-        notes=_notes(model, counts.get("objective")),
+        notes=_notes(model, batch.active, counts),
         **counts,
     )
 
 
-def _notes(model: Classifier, objective: str | None) -> dict[str, str]:
-    """What belongs beside the number of an attack along an objective."""
+def _notes(model: Classifier, active: np.ndarray, counts: dict[str, Any]) -> dict[str, str]:
+    """What belongs beside the number of an attack: what was found of the network, and how blind the attack was."""
     notes = dict(model.found.notes)
-    if objective != "margin":
+    if counts.get("objective") != "margin":
         notes.pop("HEAD_UNKNOWN", None)
+    for code, name, words in (
+        ("ZERO_GRADIENT", "zero_gradient", "zero"),
+        ("NONFINITE_GRADIENT", "nonfinite_gradient", "not finite"),
+    ):
+        flags = counts.get(name)
+        rate = float(flags[active].mean()) if flags is not None and active.any() else 0.0
+        if rate >= UNUSABLE_GRADIENT_RATE:
+            notes[code] = (
+                f"the gradient is {words} on {100 * rate:.0f} % of the attacked images, where the attack does not see "
+                "where to go: its number is too high"
+            )
     return notes
 
 

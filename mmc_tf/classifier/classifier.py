@@ -94,7 +94,10 @@ class Classifier:
         return self.logits(images) if tf.executing_eagerly() else self.read(images).logits
 
     def logits(self, images: np.ndarray | tf.Tensor) -> tf.Tensor:
-        """The verdict's own forward pass, compiled: (N, H, W, C) float32 in [0, 1] to (N, L) float32."""
+        """The verdict's own forward pass, compiled: (N, H, W, C) float32 in [0, 1] to (N, L) float32.
+
+        By the graph that is kept: after a change of the network's Python, `look_at` makes it anew, as attacks do.
+        """
         return self.forward(images)["logits"]
 
     def forward(self, images: np.ndarray | tf.Tensor) -> dict[str, tf.Tensor]:

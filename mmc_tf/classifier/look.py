@@ -15,14 +15,18 @@ from mmc_tf.classifier.copies import differ
 from mmc_tf.classifier.outputs import are_probabilities, check_shape
 
 LOOKED_AT = 4  # images of the eager pass at every attack
+# Operations whose answer changes from pass to pass.
+_DRAW = re.compile(
+    r"Random(Uniform|UniformInt|StandardNormal|Gamma|Poisson|Shuffle)|TruncatedNormal|Multinomial|Rng"
+)
 BATCH = 1e-2  # how far an image's logits may change with the images around it, in units of their spread
 _DIFFERENCES = {
-    "RANDOM_OUTPUT": "two passes over the same images differ: the network draws at random. Gradients are means of ten "
-    "passes, and most of ten decide what is broken; eot_iterations takes more (autoattack with version=rand)",
+    "RANDOM_OUTPUT": "the network draws at random, and two passes over the same images may differ. Gradients are means "
+    "of ten passes, and most of ten decide what is broken; eot_iterations takes more (autoattack with version=rand)",
     "GRAPH_DIFFERS": "TensorFlow's compiled graph of the network gives other logits than the network called directly; "
     "verdicts are those of the graph",
-    "BATCH_DEPENDENT": "an image gets other logits among other images, as by a batch norm in training mode: verdicts are "
-    "about the batch, and attacks, which leave out what is broken, see other batches than they are judged on",
+    "BATCH_DEPENDENT": "an image gets other logits among other images, as by a batch norm in training mode: verdicts "
+    "are about the batch, and attacks, which leave out what is broken, see other batches than they are judged on",
     "frozen": "the network draws at random outside of TensorFlow, so that its compiled graph holds one draw for ever; "
     "verdicts are those of that draw",
 }
@@ -64,6 +68,7 @@ def look_at(classifier: Classifier, images: np.ndarray, *, targeted: bool = Fals
     found.is_random = differ(classifier.raw(few).numpy(), output)
     found.is_of_the_batch = not found.is_random and _depends_on_others(classifier, few, output)
     _look_at_the_graph(classifier, few, output)
+    found.is_random |= _draws(classifier, few)
     if found.output == "logits" and are_probabilities(output):
         found.output = "probabilities"
         classifier.graphs.clear()
@@ -92,6 +97,13 @@ def _is_stale(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> boo
     if copy is not classifier and differ(copy.logits(few).numpy(), compiled["logits"].numpy()):
         classifier.drop_copies()
     return False
+
+
+def _draws(classifier: Classifier, few: tf.Tensor) -> bool:
+    """Whether the graph holds operations that draw at random, also where these images do not show it."""
+    graph = classifier.compiled("forward", None, (few,)).graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    return any(_DRAW.match(node.op) for node in nodes)
 
 
 def _depends_on_others(classifier: Classifier, few: tf.Tensor, output: np.ndarray) -> bool:

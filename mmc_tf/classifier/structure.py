@@ -18,7 +18,7 @@ _SAME = frozenset({"Identity", "IdentityN", "EnsureShape", "Snapshot", "CheckNum
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _ADD = frozenset({"Add", "AddV2"})
 _RISING = frozenset(
-    {"Sigmoid", "Tanh"}
+    {"Sigmoid", "Tanh", "Softplus", "Softsign"}
 )  # of each entry alone: the largest stays the largest, until all are flat
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from mmc_tf.attacks import PGD
 from mmc_tf.classifier import Classifier
+from mmc_tf.classifier.notes import NetworkWarning
 
 IMAGES = np.random.default_rng(0).uniform(0.2, 0.8, (24, 4, 4, 1)).astype(np.float32)
 KERNEL = np.random.default_rng(0).normal(size=(16, 5)).astype(np.float32)
 LABELS = np.argmax(IMAGES.reshape(-1, 16) @ KERNEL, axis=1)
-pytestmark = pytest.mark.filterwarnings("ignore::mmc_tf.classifier.notes.NetworkWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:HEAD_UNKNOWN")
 ATTACK = PGD(epsilon=0.03, num_steps=20)
 
 
@@ -45,3 +46,13 @@ def test_a_first_attack_that_could_not_tell_decides_nothing(first):
     ATTACK(model, IMAGES[nearest], first[nearest])
     assert Classifier.of(model).found.is_blind is False
     assert robust(model) == (robust(network(1.0))[0], True)
+
+
+def test_python_is_told_of_zero_gradients():
+    """1,000 times the logits: cross-entropy, asked for by name, has no gradient on most of the images."""
+    with pytest.warns(
+        NetworkWarning, match=r"ZERO_GRADIENT: the gradient is zero on \d+ % of the attacked images"
+    ):
+        result = PGD(epsilon=0.03, objective="ce")(network(1000.0), IMAGES, LABELS)
+    assert result.zero_gradient.mean() > 0.5
+    assert "HEAD_UNKNOWN" not in result.notes

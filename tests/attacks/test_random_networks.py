@@ -68,7 +68,7 @@ def test_the_majority_is_a_parameter():
 
 
 def test_python_is_warned():
-    with pytest.warns(NetworkWarning, match="RANDOM_OUTPUT: two passes.*eot_iterations"):
+    with pytest.warns(NetworkWarning, match=r"RANDOM_OUTPUT: the network draws at random.*eot_iterations"):
         make("fgsm", epsilon=0.1, objective="margin")(coin(0.7), IMAGES, LABELS)
 
 

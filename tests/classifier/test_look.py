@@ -202,3 +202,16 @@ def test_a_sigmoid_is_taken_off_and_shares_of_unknown_origin_are_said():
     assert "sigmoid at the network's end" in seen.found.notes["PROBABILITIES"]
     _, unseen = looked_at(lambda x: 1.0 / (1.0 + tf.exp(-linear(weights(0))(x))))
     assert "between 0 and 1" in unseen.found.notes["PROBABILITIES"]
+
+
+def test_draws_that_the_first_images_do_not_show_are_found_in_the_graph():
+    generator = tf.random.Generator.from_seed(0)
+
+    def model(x):
+        noise = (
+            generator.normal([tf.shape(x)[0], 5]) * tf.nn.relu(tf.reduce_mean(x, [1, 2, 3]) - 0.99)[:, None]
+        )
+        return linear(weights(0))(x) + noise
+
+    _, classifier = looked_at(model)
+    assert classifier.found.is_random
