@@ -1,8 +1,9 @@
 """Heads: the last layer of a classifier, from features z (N, d) to logits (N, L).
 
-A head leaves a tag on the logits it returns, as Keras leaves its mask on a layer's output. Through `head_call`
-a loss or an attack finds the head and the features behind the logits of any Keras model that ends in a head,
-in eager mode and within one `tf.function` trace, without a second output.
+A head leaves a tag on the logits it returns, as Keras leaves its mask on a layer's output. Through `head_call` a loss
+finds the head and the features behind the logits of a Keras model that ends in a head, in eager mode and within one
+`tf.function` trace, without a second output. Attacks walk back to it through the graph, whatever wraps the model
+(`mmc_tf.classifier.structure`).
 """
 
 from __future__ import annotations
