@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.checks import argument_error, check_choice, check_number
-from mmc_tf.classifier.calling import Network, as_logits, raw_output
+from mmc_tf.classifier.calling import Network, as_logits, computes_in_half, raw_output
 from mmc_tf.classifier.copies import ROUNDING, copies_of
 from mmc_tf.classifier.graphs import Findings, Graphs, InputRange, graphs_of
 from mmc_tf.classifier.outputs import logarithm
@@ -115,7 +115,7 @@ class Classifier:
         """One forward pass, to be asked within a trace; eager passes see heads only where nothing wraps them."""
         if tf.executing_eagerly():
             logits = as_logits(self.raw(images), images.dtype)
-            return Reading(logits, read_scores(logits), False)
+            return Reading(logits, read_scores(logits), computes_in_half(self.network))
         graph = tf.compat.v1.get_default_graph()
         before = len(graph.get_operations())
         logits = self._logits_of(self.raw(images), images.dtype)
