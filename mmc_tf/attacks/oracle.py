@@ -318,9 +318,7 @@ def _image_gradient(
     return None if gradient is None else gradient / weights[:, None, None, None]
 
 
-def _half_weights(
-    tape: tf.GradientTape, values: tf.Tensor, reading: Reading, seeds: tf.Tensor
-) -> tf.Tensor:
+def _half_weights(tape: tf.GradientTape, values: tf.Tensor, reading: Reading, seeds: tf.Tensor) -> tf.Tensor:
     """Powers of two (N,) by which examples' gradients are multiplied on their way through float16.
 
     Cross-entropy's gradient of the logits is 1e-10 where the true class leads by 23: in float16 everything below
