@@ -69,6 +69,12 @@ def raw_output(model: Network, images: tf.Tensor) -> tf.Tensor:
     return check_output(output)
 
 
+def computes_in_half(model: Network) -> bool:
+    """Whether a layer of a Keras model computes in float16; for eager passes, which leave no graph to see it in."""
+    parts = model._flatten_layers() if isinstance(model, keras.layers.Layer) else ()
+    return any(part.compute_dtype == "float16" for part in parts)
+
+
 def check_inputs(model: Any) -> None:
     """Raises a UserError for what is no callable, or a Keras model of several inputs."""
     if not callable(model):

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmc_tf.checks import argument_error, check_choice, check_range
-from mmc_tf.classifier.calling import Network, as_logits, raw_output
+from mmc_tf.classifier.calling import Network, as_logits, computes_in_half, raw_output
 from mmc_tf.classifier.copies import ROUNDING, copies_of
 from mmc_tf.classifier.graphs import Findings, Graphs, InputRange, graphs_of
 from mmc_tf.classifier.outputs import logarithm
@@ -120,12 +120,14 @@ class Classifier:
         """One forward pass, to be asked within a trace; eager passes see heads only where nothing wraps them."""
         if tf.executing_eagerly():
             logits = as_logits(self.raw(images), images.dtype)
-            return Reading(logits, read_scores(logits), False)
+            return Reading(logits, read_scores(logits), computes_in_half(self.network))
         graph = tf.compat.v1.get_default_graph()
         before = len(graph.get_operations())
         logits = self._logits_of(self.raw(images), images.dtype)
         made = (tensor for operation in graph.get_operations()[before:] for tensor in operation.outputs)
-        return Reading(logits, read_scores(logits), any(tensor.dtype == tf.float16 for tensor in made))
+        # What a hidden graph computes in cannot be seen; a power of two changes nothing in float32.
+        in_half = self.found.hides or any(tensor.dtype == tf.float16 for tensor in made)
+        return Reading(logits, read_scores(logits), in_half)
 
     def _logits_of(self, output: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
         if self.found.output == "probabilities":

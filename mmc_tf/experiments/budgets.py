@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mmc_tf.registry import Registry
+from mmc_tf.training.growth import GROWING_LOSSES, GROWING_METHODS, GROWTH
 
 Item = TypeVar("Item")
 Settings = Mapping[str, Any]
@@ -44,6 +45,8 @@ class Budget:
         evaluation: flags of `eval_attacks.py` by name, which an experiment's own replace.
         max_steps: no attack takes more; None: no such limit.
         max_rows: no table has more networks; None: no such limit.
+        bare: whether adversarial training starts with its whole radius, as the papers' does, where `train_at.py` by
+            default lets it grow.
         in_process: whether commands run within one Python process, which saves the import of TensorFlow.
     """
 
@@ -53,6 +56,7 @@ class Budget:
     evaluation: Settings
     max_steps: int | None = None
     max_rows: int | None = None
+    bare: bool = False
     in_process: bool = False
 
     def steps(self, wanted: int) -> int:
@@ -67,6 +71,14 @@ class Budget:
             return (wanted[-1],)
         places = {round(place * (len(wanted) - 1) / (self.max_rows - 1)) for place in range(self.max_rows)}
         return tuple(wanted[place] for place in sorted(places))
+
+    def growth(self, loss: str, method: str | None) -> Settings:
+        """The flags that keep the growing radius of `train_at.py` away from a bare budget; none elsewhere.
+
+        No part of a network's name, so that those are found that were trained when the default was bare.
+        """
+        grows = loss in GROWING_LOSSES and method in GROWING_METHODS
+        return {GROWTH: 0} if self.bare and grows else {}
 
     def pick(self, *, smoke: Item, short: Item, paper: Item) -> Item:
         """The value for this budget."""
@@ -152,5 +164,6 @@ BUDGETS.register("paper")(
             },
         },
         evaluation={"batch_size": 100},
+        bare=True,
     )
 )

@@ -133,7 +133,8 @@ class Lab:
         path = self.folder / "runs" / _name(words, flags)
         script = "train_std.py" if network.method is None else "train_at.py"
         where = {"data_dir": self.data_dir, "runs_dir": path.parent, "run_name": path.name}
-        return path, [script, *format_flags(flags | where), "--resume"]
+        bare = self.budget.growth(network.loss, network.method)
+        return path, [script, *format_flags({**bare, **flags, **where}), "--resume"]
 
     def tree(self, name: str, tree: Any) -> pathlib.Path:
         """A file with a tree of classes, for `--hierarchy`.

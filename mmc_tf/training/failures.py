@@ -78,20 +78,24 @@ def collapse_remedy(
 
 
 class CollapseDetector:
-    """Recognizes features that fall to the origin, where the MMC loss stays at C_MM² for good.
+    """Recognizes features that fall to the origin, where the loss stays for good: MMC at C_MM².
+
+    EMC's centers follow the features and stop where their prior holds them, at μ*/(1 + α), with the loss C_MM²/(1 + α).
 
     At the origin every center is C_MM away, and by symmetry the mean gradient over the classes is zero: only the
     noise of the batches moves the features, by some 4 % of C_MM at the default recipe. Slow beginnings pass nearby,
-    so the detector waits until the mean loss is within 2 % of C_MM² and the mean feature norm below 7 % of C_MM for
-    500 steps running.
+    so the detector waits until the mean loss is within 2 % of that value and the mean feature norm below 7 % of C_MM
+    for 500 steps running.
 
     Args:
         scale: C_MM > 0, or None for heads without fixed centers, which never collapse this way.
         remedy: what the message advises; None: the stable recipe.
+        alpha: α >= 0 of EMC; 0: MMC, whose centers are fixed.
     """
 
-    def __init__(self, scale: float | None, remedy: str | None = None):
+    def __init__(self, scale: float | None, remedy: str | None = None, *, alpha: float = 0.0):
         self.scale = scale
+        self.alpha = alpha
         self.remedy = remedy or f"train again with {STABLE}"
         self.stuck_steps = 0
 
@@ -109,11 +113,13 @@ class CollapseDetector:
         """
         if self.scale is None:
             return
-        stuck = abs(loss - self.scale**2) <= 0.02 * self.scale**2 and feature_norm < 0.07 * self.scale
+        level = self.scale**2 / (1.0 + self.alpha)
+        stuck = abs(loss - level) <= 0.02 * level and feature_norm < 0.07 * self.scale
         self.stuck_steps = self.stuck_steps + num_steps if stuck else 0
         if self.stuck_steps >= PATIENCE:
+            name = "C_MM²/(1 + α)" if self.alpha else "C_MM²"
             raise TrainingFailedError(
                 f"the features collapsed to the origin by step {step}: the loss stays at {loss:.2f}, within 2 % "
-                f"of C_MM² = {self.scale**2:g}, and the mean feature norm is {feature_norm:.2g} "
+                f"of {name} = {level:.4g}, and the mean feature norm is {feature_norm:.2g} "
                 f"(learning rate {learning_rate:g}). Remedy: {self.remedy}"
             )

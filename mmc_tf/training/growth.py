@@ -12,6 +12,8 @@ LARGEST_SHARE = 1 / 3
 # Losses whose features gather around centers. Under the whole radius at once they fall to the origin, where the
 # centers' pulls cancel and the features stay.
 GROWING_LOSSES = ("MMC", "HMMC", "MMLDA", "EMC", "LGM", "Center")
+# Methods of one radius for all images, which can grow.
+GROWING_METHODS = ("pgd", "trades", "alp", "free", "fast")
 
 
 def default_growth(loss: str, planned_steps: int) -> dict[str, int]:

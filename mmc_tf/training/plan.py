@@ -31,7 +31,7 @@ CENTER_LOSSES = ("MMC", "HMMC", "MMLDA", "EMC")
 CENTER_OBJECTIVES = ("mmc", "mmc_margin")
 # Dimension of the original's features, for simplices that the network's own has no room for.
 ROOMY_FEATURE_DIM = 256
-# Losses under which features that collapse to the origin stay there, at C_MM².
+# Losses under which features that collapse to the origin stay there, at C_MM² or, where centers move, below.
 COLLAPSING_LOSSES = ("MMC", "EMC")
 
 
@@ -88,6 +88,11 @@ class TrainingPlan:
         if self.loss_settings.get("form", "squared") != "squared":
             return None
         return float(np.linalg.norm(self.centers[0]))
+
+    @property
+    def collapse_alpha(self) -> float:
+        """α of EMC, whose centers follow collapsed features; 0 for fixed centers."""
+        return self.loss_settings.get("alpha", 0.0) if self.loss == "EMC" else 0.0
 
     @property
     def num_steps(self) -> int:

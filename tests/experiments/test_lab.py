@@ -6,16 +6,23 @@ import signal
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from flags.cli import parse
+from flags.names import METHODS as METHOD_NAMES
+from flags.resolve import resolve_training
+from flags.scripts import TRAIN_AT
 from mmc_tf.checks import UserError
 from mmc_tf.experiments import execution, lab
 from mmc_tf.experiments.budgets import BUDGETS
 from mmc_tf.experiments.lab import Lab, Network
 from mmc_tf.program import TerminatedError
+from mmc_tf.training.growth import GROWING_METHODS
+from mmc_tf.training.plan import make_plan
 
 
 @pytest.fixture
@@ -62,6 +69,42 @@ def test_other_settings_make_another_network(tmp_path, commands):
 def test_an_experiments_flags_replace_the_budgets(tmp_path, commands):
     make_lab(tmp_path).train(Network(dataset="mnist", loss="SCE", flags=(("epochs", 7),)))
     assert [word for word in commands[0] if word.startswith("--epochs")] == ["--epochs=7"]
+
+
+@pytest.mark.parametrize("method", METHOD_NAMES)
+@pytest.mark.parametrize("loss", ["MMC", "SCE"])
+def test_adversarial_training_on_the_paper_budget_has_the_whole_radius_at_once(
+    tmp_path, commands, loss, method
+):
+    network = Network(dataset="digits", loss=loss, model="lenet5", method=method)
+    make_lab(tmp_path, "paper").train(network)
+    command = [word for word in commands[0] if word != "--resume" and not word.startswith("--run_name")]
+    plan = make_plan(resolve_training(parse(command, TRAIN_AT.definitions)), adversarial=True)
+    if loss == "MMC" and method in GROWING_METHODS:
+        assert "--epsilon_warmup_steps=0" in commands[0]
+    assert (plan.flags["epsilon_delay_steps"], plan.flags["epsilon_warmup_steps"]) == (0, 0)
+    assert plan.added == {}
+
+
+@pytest.mark.parametrize(
+    ("budget", "bare", "name"),
+    [
+        ("smoke", False, "pgd-mmc-lenet5-digits-1934df7f"),
+        ("short", False, "pgd-mmc-resnet32-cifar10-3a5aba00"),
+        ("paper", True, "pgd-mmc-resnet32-cifar10-c6a25473"),
+    ],
+)
+def test_the_radius_of_shorter_budgets_grows_and_all_names_are_as_before(
+    tmp_path, commands, budget, bare, name
+):
+    network = Network(dataset="cifar10", loss="MMC", model="resnet32", method="pgd")
+    assert make_lab(tmp_path, budget).train(network).name == name
+    assert [word for word in commands[0] if word.startswith("--epsilon_")] == (
+        ["--epsilon_warmup_steps=0"] if bare else []
+    )
+    make_lab(tmp_path, budget).train(replace(network, flags=(("epsilon_warmup_steps", 7),)))
+    assert "--epsilon_warmup_steps=7" in commands[1]
+    assert "--epsilon_warmup_steps=0" not in commands[1]
 
 
 def test_an_evaluation_keeps_to_the_limit_of_steps(tmp_path, commands, monkeypatch):

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from toy import toy_loop
 
+from mmc_tf.centers import make_centers
+from mmc_tf.losses.functions import emc_loss
 from mmc_tf.training import checkpoints
 from mmc_tf.training.failures import CollapseDetector, TrainingFailedError, check_divergence
 from mmc_tf.training.runs import RunFolder
@@ -20,6 +23,25 @@ def test_collapse_needs_a_loss_near_the_squared_scale_and_vanishing_features():
     feed(CollapseDetector(None), [(100.0, 0.0)] * 500)
     with pytest.raises(TrainingFailedError, match=r"C_MM² = 100.*--warmup_steps=200"):
         feed(CollapseDetector(10.0), [(99.5, 0.01)] * 500)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 1.0])
+def test_elastic_centers_follow_collapsed_features(alpha):
+    """Gradient descent on Eq. 21 with the features at the origin ends at C²/(1 + α), where the detector looks."""
+    prior = make_centers("simplex", 10, 20, scale=10.0).astype(np.float32)
+    centers, labels = tf.Variable(prior), tf.range(10)
+    for _ in range(200):
+        with tf.GradientTape() as tape:
+            loss = 2.0 * emc_loss(
+                labels, tf.zeros_like(prior), tf.convert_to_tensor(centers), prior, alpha=alpha
+            )
+        centers.assign_sub(0.04 * tape.gradient(loss, centers))
+    value = float(tf.reduce_mean(loss))
+    assert value == pytest.approx(100.0 / (1.0 + alpha), rel=1e-3)
+    feed(CollapseDetector(10.0), [(value, 0.01)] * 500)
+    with pytest.raises(TrainingFailedError, match=rf"C_MM²/\(1 \+ α\) = {100 / (1 + alpha):.4g}"):
+        feed(CollapseDetector(10.0, alpha=alpha), [(value, 0.01)] * 500)
+    feed(CollapseDetector(10.0, alpha=alpha), [(value, 3.0), (100.0, 0.01)] * 500)
 
 
 def test_a_passing_dip_is_no_collapse():

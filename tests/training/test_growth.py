@@ -8,17 +8,17 @@ import tensorflow as tf
 from toy import digits, toy_loop
 
 from flags.cli import parse
+from flags.names import METHOD_FLAGS
 from flags.resolve import resolve_training
 from flags.scripts import TRAIN_AT
 from mmc_tf.attacks import make
 from mmc_tf.training.failures import collapse_remedy
-from mmc_tf.training.growth import complete_growth, default_growth, describe_growth
+from mmc_tf.training.growth import DEFAULTS, GROWING_METHODS, complete_growth, default_growth, describe_growth
 from mmc_tf.training.methods import make_recipe
 from mmc_tf.training.plan import make_plan
 from mmc_tf.training.recipes import METHODS, FixedEpsilonTraining, FreeTraining, MethodSettings
 from mmc_tf.training.recipes.crafting import growing_share
 
-GROWING = ("pgd", "trades", "alp", "free", "fast")
 STABLE = {"learning_rate": 0.01, "warmup_steps": 200, "clip_norm": 10.0, "model_name": "mnist"}
 
 
@@ -83,13 +83,17 @@ def test_shares_of_the_radius(delay, growth, shares):
     np.testing.assert_allclose([float(growing_share(s, growth, delay)) for s in steps], shares, rtol=1e-6)
 
 
+def test_the_flags_of_growth_reach_the_methods_that_grow():
+    assert {METHOD_FLAGS[name] for name in DEFAULTS} == {GROWING_METHODS}
+
+
 def test_words():
     assert describe_growth(0, 0) == ""
     assert describe_growth(0, 7) == "epsilon from 0 over 7 steps"
     assert describe_growth(3, 0) == "epsilon 0 for 3 steps, then whole at once"
 
 
-@pytest.mark.parametrize("method", GROWING)
+@pytest.mark.parametrize("method", GROWING_METHODS)
 def test_the_default_is_made_printed_and_recorded(method, tmp_path):
     plan = plan_of(tmp_path, f"--method={method}", "--epochs=40", "--max_steps=500", "--loss=MMC")
     assert growth_of(plan) == (300, 400)
@@ -144,7 +148,7 @@ def test_free_training_climbs_by_the_share_of_the_step():
 
 
 def test_settings_reach_every_recipe_that_grows():
-    for method in GROWING:
+    for method in GROWING_METHODS:
         settings = MethodSettings(num_classes=10, epsilon_warmup_steps=5, epsilon_delay_steps=3)
         recipe = METHODS.get(method).from_settings(settings)
         assert (recipe.epsilon_delay_steps, recipe.epsilon_warmup_steps) == (3, 5)
