@@ -137,6 +137,10 @@ class APGD(Attack):
         """As it was set."""
         return self.eot_majority
 
+    def search_majority(self) -> float:
+        """The same, where several gradients make a step."""
+        return self.eot_majority if self.eot_iterations > 1 else super().search_majority()
+
     def clean_majority(self) -> float:
         """The same, where several gradients make a step."""
         return self.eot_majority if self.eot_iterations > 1 else super().clean_majority()

@@ -19,7 +19,7 @@ from mmc_tf.attacks.arguments import Batch, check_call, check_seed, check_target
 from mmc_tf.attacks.blindness import settle_blindness
 from mmc_tf.attacks.crafting import attack_on_copy
 from mmc_tf.attacks.judging import judge
-from mmc_tf.attacks.majority import MAJORITY, RANDOM_PASSES
+from mmc_tf.attacks.majority import MAJORITY, RANDOM_PASSES, SURE
 from mmc_tf.attacks.objectives import objectives
 from mmc_tf.attacks.oracle import Evaluation, Look, Model, Oracle
 from mmc_tf.attacks.packing import pack, unpack
@@ -183,6 +183,10 @@ class Attack(abc.ABC):
         """The share of those passes that must be more than wrong."""
         return MAJORITY
 
+    def search_majority(self) -> float:
+        """As `majority`, of the images that the attack tries: well above it, or it would stop at the first lucky ten."""
+        return SURE
+
     def clean_majority(self) -> float:
         """As `majority`, of the clean image: a network that is wrong at any look at it is broken without an attack."""
         return 0.0
@@ -227,7 +231,7 @@ class Attack(abc.ABC):
         classifier = Classifier.of(model)
         chooser = functools.partial(self.objective_on, is_blind=classifier.found.is_blind)
         passes = self.votes_on(classifier)
-        votes = {"num_samples": passes, "num_votes": passes, "majority": self.majority()}
+        votes = {"num_samples": passes, "num_votes": passes, "majority": self.search_majority()}
         settings = {"choose_objective": chooser, **votes, **settings}
         return self.oracle_type(model, labels, targets, **settings)
 

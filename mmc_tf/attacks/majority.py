@@ -7,6 +7,7 @@ import tensorflow as tf
 from mmc_tf.checks import NOT_FINITE
 
 MAJORITY = 0.5
+SURE = 0.8  # a network that is right with probability .7 is wrong in nine of ten passes once in 7,000 times
 RANDOM_PASSES = 10  # over one image, for the verdict on a network that draws at random
 
 

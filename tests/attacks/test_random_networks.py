@@ -8,7 +8,7 @@ from mmc_tf.attacks import make
 from mmc_tf.checks import UserError
 from mmc_tf.classifier.notes import NetworkWarning
 
-SIZE = 400
+SIZE = 800
 IMAGES, LABELS = np.full((SIZE, 2, 2, 1), 0.7, "float32"), np.zeros(SIZE, int)
 pytestmark = pytest.mark.filterwarnings("ignore::mmc_tf.classifier.notes.NetworkWarning")
 
