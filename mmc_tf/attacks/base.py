@@ -184,7 +184,7 @@ class Attack(abc.ABC):
         return MAJORITY
 
     def search_majority(self) -> float:
-        """As `majority`, of the images that the attack tries: well above it, or it would stop at the first lucky ten."""
+        """As `majority`, of the images that an attack tries: well above it, or it would stop at the first lucky ten."""
         return SURE
 
     def clean_majority(self) -> float:
