@@ -177,7 +177,6 @@ def _train(
         strategy=strategy,
         folder=plan.folder,
         collapse_scale=plan.collapse_scale,
-        collapse_alpha=plan.collapse_alpha,
         collapse_remedy=plan.collapse_remedy,
         callbacks=callbacks,
         progress=progress,

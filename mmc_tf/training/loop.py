@@ -12,7 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from mmc_tf.data import Augmentation, Split, steps_per_epoch, training_batches
-from mmc_tf.losses import HeadLoss
+from mmc_tf.losses import EMC, HeadLoss
 from mmc_tf.program import TerminatedError
 from mmc_tf.training import checkpoints, log
 from mmc_tf.training.distribution import check_batch_size, distributed_batches, is_chief
@@ -46,7 +46,6 @@ class TrainingLoop:
         strategy: any strategy.
         folder: the run's folder, where log and checkpoints go; None writes nothing.
         collapse_scale: C_MM where the collapse of the features is watched for, else None.
-        collapse_alpha: α of EMC, whose features collapse at C_MM²/(1 + α).
         collapse_remedy: what the error of a collapse advises; None: the stable recipe.
         callbacks: Keras callbacks.
         monitors: look at the network after every epoch; their state is in the checkpoints.
@@ -67,7 +66,6 @@ class TrainingLoop:
         strategy: tf.distribute.Strategy,
         folder: RunFolder | None = None,
         collapse_scale: float | None = None,
-        collapse_alpha: float = 0.0,
         collapse_remedy: str | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
         monitors: Sequence[Monitor] = (),
@@ -89,7 +87,9 @@ class TrainingLoop:
         self.num_steps = settings.num_steps(self.steps_per_epoch)
         self.progress = progress and is_chief(strategy)
         self.callbacks = keras.callbacks.CallbackList(list(callbacks), model=model)
-        self._collapse = CollapseDetector(collapse_scale, collapse_remedy, alpha=collapse_alpha)
+        self._collapse = CollapseDetector(
+            collapse_scale, collapse_remedy, alpha=loss.alpha if isinstance(loss, EMC) else 0.0
+        )
         self._should_stop = should_stop
         self._rate = make_schedule(
             settings.learning_policy,

@@ -90,11 +90,6 @@ class TrainingPlan:
         return float(np.linalg.norm(self.centers[0]))
 
     @property
-    def collapse_alpha(self) -> float:
-        """α of EMC, whose centers follow collapsed features; 0 for fixed centers."""
-        return self.loss_settings.get("alpha", 0.0) if self.loss == "EMC" else 0.0
-
-    @property
     def num_steps(self) -> int:
         """The run's length in steps."""
         return self.settings.num_steps(len(self.dataset.train) // self.settings.batch_size)

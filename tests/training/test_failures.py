@@ -49,11 +49,20 @@ def test_a_passing_dip_is_no_collapse():
     feed(CollapseDetector(10.0), intervals)
 
 
+@pytest.mark.parametrize(("loss", "alpha"), [("MMC", 0.0), ("EMC", 0.1)])
+def test_a_loop_looks_where_its_loss_stays(loss, alpha):
+    """α is the loss's own default here."""
+    assert toy_loop(loss=loss)._collapse.alpha == alpha
+
+
 @pytest.mark.slow
-def test_network_of_dead_units_is_recognized():
-    loop = toy_loop(batch_size=50, epochs=130)
+@pytest.mark.parametrize(
+    ("loss", "words"), [("MMC", "by step 500: "), ("EMC", r"within 2 % of C_MM²/\(1 \+ α\)")]
+)
+def test_network_of_dead_units_is_recognized(loss, words):
+    loop = toy_loop(loss=loss, batch_size=50, epochs=200)
     loop.model.get_layer("dense_1").bias.assign(np.full(1024, -1e3, np.float32))
-    with pytest.raises(TrainingFailedError, match="the features collapsed to the origin by step 500"):
+    with pytest.raises(TrainingFailedError, match=f"the features collapsed to the origin .*{words}"):
         loop.run()
 
 

@@ -60,7 +60,7 @@ def toy_loop(
         settings=settings,
         strategy=strategy,
         folder=folder,
-        collapse_scale=10.0 if loss.head == "mmc" else None,
+        collapse_scale=10.0 if loss.head in ("mmc", "emc") else None,
         progress=False,
         should_stop=should_stop,
     )
