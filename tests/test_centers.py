@@ -34,7 +34,10 @@ def algorithm_1(num_classes, feature_dim, scale):
         for j in range(i):
             mu[i, j] = -(1 + mu[i] @ mu[j] * (num_classes - 1)) / (mu[j, j] * (num_classes - 1))
         if i < feature_dim:
-            mu[i, i] = np.sqrt(max(0, 1 - mu[i] @ mu[i]))  # 0 of the last one, up to rounding
+            rest = 1 - mu[i] @ mu[i]
+            mu[i, i] = (
+                np.sqrt(rest) if rest > 1e-12 else 0
+            )  # the last one's is 0 up to rounding, whose root is not
     return scale * mu
 
 

@@ -125,6 +125,7 @@ def test_only_the_rows_asked_for_are_estimated():
     assert not some[[0, 2]].any()
 
 
+@pytest.mark.filterwarnings("ignore:PROBABILITIES")
 def test_values_that_are_not_finite_count_as_no_difference():
     def broken(x):
         flat = tf.reshape(x, (-1, 6))
@@ -183,8 +184,8 @@ def test_a_pass_is_no_larger_than_asked_for():
     attack = attacks.make("spsa", epsilon=0.05, samples=600, num_steps=1, max_images=256, iterate="last")
     result = attack(measured, BED.images, BED.labels)
     assert max(sizes) <= 256
-    # On the first call also two eager passes over a few images, and two of the graph.
-    assert sum(sizes) - 4 * LOOKED_AT == result.forward_passes == 24 * (600 + 2)
+    # On the first call also three eager passes over a few images, one of them larger by one, and three of the graph.
+    assert sum(sizes) - 6 * LOOKED_AT - 1 == result.forward_passes == 24 * (600 + 2)
 
 
 def test_a_pass_fits_the_cache_of_the_cores(monkeypatch):

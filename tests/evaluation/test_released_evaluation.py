@@ -112,7 +112,9 @@ LINE = ["--dataset=digits", "--examples=40", "--attack=pgd", "--num_steps=3", "-
 
 def evaluate(*words):
     main = importlib.import_module("eval_attacks").main
-    return run_script(EVAL_ATTACKS.definitions, main, argv=["eval_attacks.py", *LINE, *words])
+    return run_script(
+        EVAL_ATTACKS.definitions, main, argv=["eval_attacks.py", *LINE, "--attack_precision=float32", *words]
+    )
 
 
 def test_a_weight_file_is_evaluated_as_any_checkpoint(workplace, capsys):
