@@ -22,7 +22,11 @@ def noise_deviation(lab: Lab) -> float:
     grey = tf.fill(NOISE_SHAPE, 0.5)
     labels = tf.zeros(len(grey), tf.int32)
     noisy = make("gaussian", clip=False).perturb(
-        lambda images: tf.zeros((tf.shape(images)[0], 2)), grey, labels, indices=tf.range(len(grey)), seed=lab.seed
+        lambda images: tf.zeros((tf.shape(images)[0], 2)),
+        grey,
+        labels,
+        indices=tf.range(len(grey)),
+        seed=lab.seed,
     )
     return np.std(noisy.numpy().astype(np.float64) - 0.5)
 
