@@ -403,11 +403,14 @@ class Attack(abc.ABC):
             classifier: the network.
             batch: examples, some of which are measured where no head is known (`blindness`).
         """
-        if not self.takes_objective:
-            return self.own_objective
-        if self.objective is None and self.choose_objective(None) == "ce" and self.adaptive:
+        open_to_choice = self.takes_objective and self.objective is None and self.adaptive
+        if open_to_choice and self.choose_objective(None) == "ce":
             settle_blindness(classifier, batch.images[batch.active], batch.labels[batch.active])
-        return self.objective_on(classifier.head, is_blind=classifier.found.is_blind)
+        return self.climbed_on(classifier)
+
+    def climbed_on(self, classifier: Classifier) -> str | None:
+        """The objective's name on a classifier, by what is known of it; None where no name describes it."""
+        return classifier.objective_for(self) if self.takes_objective else self.own_objective
 
     def judged(
         self,
@@ -435,7 +438,7 @@ class Attack(abc.ABC):
             epsilon=self.epsilon,
             num_passes=votes,
             majority=self.majority(),
-            objective=self.choose_for(model, batch),
+            objective=self.climbed_on(model),
             queries=queries + looks,
             zero_gradient=clean["zero_gradient"].numpy(),
             nonfinite_gradient=clean["nonfinite_gradient"].numpy(),
