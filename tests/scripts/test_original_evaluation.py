@@ -115,8 +115,8 @@ def test_the_black_box_line_crafts_on_one_run_and_attacks_the_other(fast, workpl
 
 def test_runs_that_do_not_fit_are_mistakes(run_lines, workplace):
     lines = [
-        f"{WHICH} --attack_method=MadryEtAl --mean_var=100",
-        f"{WHICH} --attack_method=MadryEtAl --epoch=180",
+        f"{WHICH.replace('--mean_var=10', '--mean_var=100')} --attack_method=MadryEtAl",
+        f"{WHICH.replace('--epoch=[epoch]', '--epoch=180')} --attack_method=MadryEtAl",
         "--attack_method=MadryEtAl --use_MMLDA=True --dry_run",
     ]
     scale, epoch, several = run_lines([f"eval_attacks.py {line}" for line in lines], folder=workplace)
