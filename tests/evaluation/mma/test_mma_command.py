@@ -133,7 +133,8 @@ def test_killed_and_resumed_equals_uninterrupted(workplace, request):
     root = request.config.rootpath
 
     def start(folder, *more):
-        words = ["mma", "runs", *SMALL, "--num_steps=30", "--examples=60", f"--output_dir={folder}", *more]
+        longer = {"--num_steps=3": "--num_steps=30", "--examples=30": "--examples=60"}
+        words = ["mma", "runs", *(longer.get(word, word) for word in SMALL), f"--output_dir={folder}", *more]
         environment = os.environ | {"PYTHONPATH": str(root)}
         return subprocess.Popen(
             [sys.executable, "-m", "mmc_tf.evaluation", *words],
