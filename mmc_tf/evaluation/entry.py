@@ -202,6 +202,9 @@ def _evaluate(flags: Any, target: Target, progress: NoProgress) -> str:
         flags, dataset=dataset.name, sources=sources, head=head, is_vote=bool(target.members)
     )
     plan.check_attacks(network.model, image, attacks)
+    if flags.input_range is None:
+        # Before the plan is printed, which names what is climbed.
+        plan.settle_objectives(network.model, attacks, dataset.test)
     content = describe_plan(
         network.model,
         dataset.test,
