@@ -15,6 +15,9 @@ import numpy as np
 # Of what somebody passed, an error repeats so many characters: enough to recognize it.
 ECHOED = 200
 
+UNUSABLE_GRADIENT_RATE = (
+    0.01  # the share of attacked images whose gradients are of no use, from which on it is said
+)
 NOT_FINITE = -1  # the class predicted by logits that hold NaN or infinity: no class at all
 
 

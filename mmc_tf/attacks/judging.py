@@ -11,10 +11,8 @@ from mmc_tf.attacks.arguments import Batch
 from mmc_tf.attacks.majority import most_of
 from mmc_tf.attacks.projections import measure
 from mmc_tf.attacks.result import AttackResult
-from mmc_tf.checks import NOT_FINITE
+from mmc_tf.checks import NOT_FINITE, UNUSABLE_GRADIENT_RATE
 from mmc_tf.classifier import Classifier, predict
-
-UNUSABLE_GRADIENT_RATE = 0.01  # of the attacked images, from which on it is said
 
 
 def judge(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mmc_tf.checks import UNUSABLE_GRADIENT_RATE
 from mmc_tf.evaluation.diagnostics.finding import (
     Finding,
     Record,
@@ -14,7 +15,6 @@ from mmc_tf.evaluation.diagnostics.finding import (
 )
 from mmc_tf.evaluation.wording import percent
 
-UNUSABLE_GRADIENT_RATE = 0.01
 ARTEFACT = 0.02
 BLIND = 0.1
 ON_DIFFERENCES = ("apgd_t", "apgd_dlr", "apgd_margin")

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmc_tf.evaluation.diagnostics.blindness import ARTEFACT, BLIND, UNUSABLE_GRADIENT_RATE
+from mmc_tf.checks import UNUSABLE_GRADIENT_RATE
+from mmc_tf.evaluation.diagnostics.blindness import ARTEFACT, BLIND
 from mmc_tf.evaluation.diagnostics.finding import Finding
 from mmc_tf.evaluation.diagnostics.order import BLACK_BOX_LEAD, ONE_STEP, SURVIVED, WEAKER
 from mmc_tf.evaluation.diagnostics.output import find_in_output
